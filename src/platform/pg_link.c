@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pg_link.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <libpq-fe.h>
+
+#include "clock.h"
+#include "crypto.h"
+
+enum { PG_SETTINGS_MAX = 16, PG_LOOKS_MAX = 8 };
+
+static int pg_link_left_ms(int64_t deadline_ms)
+{
+    int64_t left = deadline_ms - clock_mono_ms();
+
+    if (left <= 0) {
+        return 0;
+    }
+    return left > INT_MAX ? INT_MAX : (int)left;
+}
+
+/* False at the deadline. */
+static bool pg_link_wait(const struct pg *self, short events, int64_t deadline_ms)
+{
+    struct pollfd fd = {.fd = PQsocket(self->conn), .events = events};
+
+    for (;;) {
+        int ready = poll(&fd, 1, pg_link_left_ms(deadline_ms));
+
+        if (ready > 0) {
+            return true;
+        }
+        if (ready == 0 && clock_mono_ms() >= deadline_ms) {
+            return false;
+        }
+        assert(ready == 0 || errno == EINTR || errno == EAGAIN);
+    }
+}
+
+/* One line, printable. */
+static void pg_link_note(struct pg *self, const char *sqlstate, const char *message)
+{
+    snprintf(self->sqlstate, sizeof self->sqlstate, "%s", sqlstate);
+    snprintf(self->message, sizeof self->message, "%s%s%s", sqlstate,
+             sqlstate[0] == '\0' ? "" : " ", message);
+    for (char *c = self->message; *c != '\0'; c++) {
+        if ((unsigned char)*c < ' ') {
+            *c = ' ';
+        }
+    }
+}
+
+/* A refused start has no result to ask, only text: "FATAL:  28P01: password authentication …",
+ * with a line a host. The last one counts. */
+static void pg_link_sqlstate_of(const char *message, char out[PG_SQLSTATE_BYTES + 1])
+{
+    static const char set[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+
+    out[0] = '\0';
+    for (const char *at = strstr(message, ":  "); at != NULL; at = strstr(at + 1, ":  ")) {
+        if (strspn(at + 3, set) == PG_SQLSTATE_BYTES && at[3 + PG_SQLSTATE_BYTES] == ':') {
+            memcpy(out, at + 3, PG_SQLSTATE_BYTES);
+            out[PG_SQLSTATE_BYTES] = '\0';
+        }
+    }
+}
+
+void pg_link_close(struct pg *self)
+{
+    PQfinish(self->conn); /* its farewell does not wait: the socket is non-blocking */
+    self->conn = NULL;
+    self->doomed = false;
+}
+
+enum error pg_link_lost(struct pg *self, const char *what)
+{
+    const char *message = self->conn == NULL ? "" : PQerrorMessage(self->conn);
+    char sqlstate[PG_SQLSTATE_BYTES + 1];
+
+    pg_link_sqlstate_of(message, sqlstate);
+    if (what == NULL) {
+        what = message[0] == '\0' ? "the connection to PostgreSQL is lost" : message;
+    }
+    pg_link_note(self, sqlstate, what);
+    pg_link_close(self);
+    return ERR_UNAVAILABLE;
+}
+
+static bool pg_link_is(const char *sqlstate, const char *prefix)
+{
+    return strncmp(sqlstate, prefix, strlen(prefix)) == 0;
+}
+
+/* The server or its host goes away, or it became a reader. */
+static bool pg_link_is_fatal(const PGresult *result)
+{
+    const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+    const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+
+    if (severity != NULL && (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0)) {
+        return true;
+    }
+    return sqlstate == NULL || pg_link_is(sqlstate, "08") || pg_link_is(sqlstate, "57P") ||
+           pg_link_is(sqlstate, "25006");
+}
+
+static enum error pg_link_error_of(const char *sqlstate)
+{
+    static const struct {
+        const char *prefix;
+        enum error error;
+    } rows[] = {
+        {"23505", ERR_CONFLICT},    {"US001", ERR_NO_MATCH},    {"53", ERR_UNAVAILABLE},
+        {"57014", ERR_UNAVAILABLE}, {"40001", ERR_UNAVAILABLE}, {"40P01", ERR_UNAVAILABLE},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        if (pg_link_is(sqlstate, rows[i].prefix)) {
+            return rows[i].error;
+        }
+    }
+    return ERR_INTERNAL;
+}
+
+enum error pg_link_judge(struct pg *self, const PGresult *result)
+{
+    const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+    const char *constraint = PQresultErrorField(result, PG_DIAG_CONSTRAINT_NAME);
+    enum error error;
+
+    pg_link_note(self, sqlstate == NULL ? "" : sqlstate,
+                 message == NULL ? PQresultErrorMessage(result) : message);
+    if (pg_link_is_fatal(result)) {
+        self->doomed = true; /* closed when all was read */
+        return ERR_UNAVAILABLE;
+    }
+    error = pg_link_error_of(self->sqlstate);
+    if (error == ERR_CONFLICT) {
+        snprintf(self->constraint, sizeof self->constraint, "%s",
+                 constraint == NULL ? "" : constraint);
+    }
+    return error;
+}
+
+/* Notices are nobody's business, but one that ends the connection is. */
+static void pg_link_notice(void *pointer, const PGresult *result)
+{
+    struct pg *self = pointer;
+
+    if (PQresultErrorField(result, PG_DIAG_SQLSTATE) != NULL && pg_link_is_fatal(result)) {
+        self->doomed = true;
+    }
+}
+
+void pg_link_look(struct pg *self)
+{
+    bool lost = false;
+
+    for (int i = 0; self->conn != NULL && !lost && i < PG_LOOKS_MAX; i++) {
+        if (!pg_link_wait(self, POLLIN, 0)) {
+            break;
+        }
+        lost = PQconsumeInput(self->conn) == 0;
+        (void)PQisBusy(self->conn); /* parses what came: notices, last words */
+        lost = lost || PQstatus(self->conn) == CONNECTION_BAD;
+    }
+    if (lost || self->doomed) {
+        pg_link_close(self);
+    }
+}
+
+/* libpq's settings in the order of their weight, the weakest first: a URL may say otherwise about
+ * what stands before it, and may not about what stands behind. */
+struct pg_link_settings {
+    const char *names[PG_SETTINGS_MAX + 1];
+    const char *values[PG_SETTINGS_MAX + 1];
+    int count;
+};
+
+static void pg_link_set(struct pg_link_settings *self, const char *name, const char *value)
+{
+    assert(self->count < PG_SETTINGS_MAX);
+    self->names[self->count] = name;
+    self->values[self->count++] = value; /* libpq passes over NULL */
+}
+
+static void pg_link_settle(const struct pg_options *options, struct pg_link_settings *out)
+{
+    *out = (struct pg_link_settings){.count = 0};
+    pg_link_set(out, "target_session_attrs", "read-write"); /* not what a failover made a reader */
+    pg_link_set(out, "gssencmode", "disable"); /* or libpq looks for Kerberos tickets first */
+    pg_link_set(out, "keepalives_idle", "10");
+    pg_link_set(out, "keepalives_interval", "2");
+    pg_link_set(out, "keepalives_count", "3");
+    pg_link_set(out, "tcp_user_timeout", PG_LOST_MS_TEXT);
+    pg_link_set(out, "dbname", options->url);
+    pg_link_set(out, "user", options->user);
+    pg_link_set(out, "password", options->password);
+    pg_link_set(out, "application_name", options->application_name);
+    pg_link_set(out, "client_encoding", "UTF8");
+}
+
+static enum error pg_link_poll(struct pg *self)
+{
+    PostgresPollingStatusType status = PGRES_POLLING_WRITING; /* as PQconnectStart's manual says */
+
+    while (status != PGRES_POLLING_OK) {
+        short events = status == PGRES_POLLING_READING ? POLLIN : POLLOUT;
+
+        if (status == PGRES_POLLING_FAILED) {
+            return pg_link_lost(self, NULL);
+        }
+        if (!pg_link_wait(self, events, self->deadline_ms)) {
+            return pg_link_lost(self, "no connection to PostgreSQL by the deadline");
+        }
+        status = PQconnectPoll(self->conn);
+    }
+    return OK;
+}
+
+enum error pg_link_connect(struct pg *self)
+{
+    struct pg_link_settings settings;
+
+    pg_link_settle(&self->options, &settings);
+    self->conn = PQconnectStartParams(settings.names, settings.values, 1);
+    if (self->conn == NULL || PQstatus(self->conn) == CONNECTION_BAD) {
+        return pg_link_lost(self, NULL);
+    }
+    PQsetErrorVerbosity(self->conn, PQERRORS_VERBOSE); /* for the SQLSTATE, see above */
+    PQsetNoticeReceiver(self->conn, pg_link_notice, self);
+    TRY(pg_link_poll(self));
+    if (PQsetnonblocking(self->conn, 1) != 0 || PQenterPipelineMode(self->conn) != 1) {
+        return pg_link_lost(self, NULL);
+    }
+    return OK;
+}
+
+bool pg_link_due(const struct pg *self)
+{
+    return clock_mono_ms() >= self->retry_at_ms;
+}
+
+/* Full jitter over the upper half: replicas that lost the same server do not return in step. */
+void pg_link_tried(struct pg *self, bool ok)
+{
+    int64_t pause_ms = PG_BACKOFF_MS_MIN;
+    uint16_t random;
+
+    if (ok) {
+        self->failures = 0;
+        self->retry_at_ms = 0;
+        return;
+    }
+    for (unsigned i = 0; i < self->failures && pause_ms < PG_BACKOFF_MS_MAX; i++) {
+        pause_ms *= 2;
+    }
+    if (pause_ms > PG_BACKOFF_MS_MAX) {
+        pause_ms = PG_BACKOFF_MS_MAX;
+    }
+    self->failures++;
+    crypto_random(&random, sizeof random);
+    self->retry_at_ms = clock_mono_ms() + pause_ms / 2 + random % (pause_ms / 2 + 1);
+}
+
+static enum error pg_link_late(struct pg *self)
+{
+    return pg_link_lost(self, "PostgreSQL did not answer by the deadline");
+}
+
+enum error pg_link_flush(struct pg *self)
+{
+    int left;
+
+    while ((left = PQflush(self->conn)) > 0) {
+        /* Answers are taken in meanwhile, else both sides could wait for the other to read. */
+        if (!pg_link_wait(self, POLLIN | POLLOUT, self->deadline_ms)) {
+            return pg_link_late(self);
+        }
+        if (PQconsumeInput(self->conn) == 0) {
+            return pg_link_lost(self, NULL);
+        }
+    }
+    return left == 0 ? OK : pg_link_lost(self, NULL);
+}
+
+enum error pg_link_next(struct pg *self, PGresult **out)
+{
+    while (PQisBusy(self->conn) != 0) {
+        if (!pg_link_wait(self, POLLIN, self->deadline_ms)) {
+            return pg_link_late(self);
+        }
+        if (PQconsumeInput(self->conn) == 0) {
+            break; /* the server's last words may be among what was read before */
+        }
+    }
+    *out = PQgetResult(self->conn);
+    return OK;
+}

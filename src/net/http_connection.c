@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "http_server_internal.h"
+
+#include "clock.h"
+
+#include <string.h>
+
+struct http_connection *http_connection_begin(struct http_server *server, int fd,
+                                              const struct sockaddr *peer)
+{
+    struct http_connection *self = http_pool_take(&server->connections);
+
+    if (self == NULL) {
+        return NULL;
+    }
+    self->fd = fd;
+    self->upload_unread = false;
+    self->exchange = NULL;
+    self->target_len = 0;
+    self->peer_len = http_listen_peer(peer, self->peer);
+    atomic_store(&self->deadline_ms, HTTP_IDLE);
+    atomic_store(&self->request_bytes, 0);
+    http_reaper_opened(&server->reaper, self);
+    http_refusal_connections(server->options.name, 1);
+    return self;
+}
+
+void http_connection_end(struct http_server *server, struct http_connection *self)
+{
+    http_reaper_closing(&server->reaper, self);
+    explicit_bzero(self->target, self->target_len);
+    http_pool_give(&server->connections, self);
+    http_refusal_connections(server->options.name, -1);
+}
+
+void http_connection_head(struct http_connection *self, const char *target, int64_t header_ms)
+{
+    size_t len = strlen(target);
+    int64_t now_ms = clock_mono_ms();
+    int64_t seen = HTTP_IDLE;
+
+    self->started_ms = now_ms;
+    if (!atomic_compare_exchange_strong(&self->deadline_ms, &seen, now_ms + header_ms) &&
+        seen > 0) {
+        self->started_ms = seen - header_ms; /* the reaper saw it begin */
+    }
+    self->target_len = len < HTTP_TARGET_BYTES_MAX ? len : HTTP_TARGET_BYTES_MAX;
+    memcpy(self->target, target, self->target_len);
+}

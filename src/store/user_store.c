@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "user_store.h"
+
+enum { USER_FIND_LOGIN, USER_INSERT, USER_VERIFY_EMAIL, USER_PROFILE, USER_PATCH };
+
+#define PROFILE_COLUMNS                                                                            \
+    "coalesce(u.subject, u.id::text), u.email, u.email_verified_at IS NOT NULL, u.name, u.locale,"  \
+    " array_to_string(u.roles, ' '), u.created_at"
+
+#define SESSION_COUNTS                                                                             \
+    "s.id = $1 AND s.revoked_at IS NULL"                                                           \
+    " AND clock_timestamp() < least(s.idle_expires_at, s.absolute_expires_at)"                     \
+    " AND u.id = s.user_id AND u.status = 'active' AND u.auth_ver = $2 AND s.auth_ver = $2"
+
+static const struct pg_statement statements[] = {
+    [USER_FIND_LOGIN] = {"user_find_login",
+                         "SELECT id, coalesce(subject, id::text), password_hash, pepper_kid,"
+                         " array_to_string(roles, ' '), auth_ver, status = 'active',"
+                         " email_verified_at IS NOT NULL"
+                         " FROM users WHERE email_canonical = $1"},
+    [USER_INSERT] = {"user_insert",
+                     "INSERT INTO users (id, email, email_canonical, email_verified_at,"
+                     " password_hash, pepper_kid, name, locale)"
+                     " VALUES ($1, $2, $3, CASE WHEN $4 THEN clock_timestamp() END, $5, $6, $7, $8)"},
+    [USER_VERIFY_EMAIL] = {"user_verify_email",
+                           "WITH verified AS ("
+                           " UPDATE users SET email_verified_at = clock_timestamp()"
+                           " WHERE id = $1 AND auth_ver = $2 AND status = 'active'"
+                           " AND email_verified_at IS NULL RETURNING 1"
+                           ") SELECT expect_one(count(*)) FROM verified"},
+    [USER_PROFILE] = {"user_profile", "SELECT " PROFILE_COLUMNS
+                                      " FROM sessions s, users u WHERE " SESSION_COUNTS},
+    [USER_PATCH] = {"user_patch", "UPDATE users u SET name = CASE WHEN $3 THEN $4 ELSE u.name END,"
+                                  " locale = CASE WHEN $5 THEN $6 ELSE u.locale END"
+                                  " FROM sessions s WHERE " SESSION_COUNTS
+                                  " RETURNING " PROFILE_COLUMNS},
+};
+
+const struct pg_statements user_store_statements = {
+    statements,
+    sizeof(statements) / sizeof(statements[0]),
+};
+
+enum error user_store_find_login(struct pg *pg, struct arena *arena, struct str email_canonical,
+                                 struct user_login *out)
+{
+    struct pg_args args = {0};
+    PG_ROWS rows = {0};
+
+    pg_bind_text(&args, email_canonical);
+    TRY(pg_query(pg, &statements[USER_FIND_LOGIN], &args, &rows));
+    if (rows.count == 0) {
+        return ERR_NOT_FOUND;
+    }
+    *out = (struct user_login){
+        .id = pg_uuid(&rows, 0, 0),
+        .sub = arena_copy(arena, pg_text(&rows, 0, 1)),
+        .password_phc = arena_copy(arena, pg_text(&rows, 0, 2)),
+        .pepper_kid = arena_copy(arena, pg_text(&rows, 0, 3)),
+        .roles = arena_copy(arena, pg_text(&rows, 0, 4)),
+        .auth_ver = pg_i64(&rows, 0, 5),
+        .is_active = pg_bool(&rows, 0, 6),
+        .is_verified = pg_bool(&rows, 0, 7),
+    };
+    return arena_overflowed(arena) ? ERR_NO_SPACE : OK;
+}
+
+void user_store_insert(struct pg_tx *tx, const struct user_new *user)
+{
+    struct pg_args *args = pg_tx_add(tx, &statements[USER_INSERT]);
+
+    pg_bind_uuid(args, user->id);
+    pg_bind_text(args, user->email);
+    pg_bind_text(args, user->email_canonical);
+    pg_bind_bool(args, user->is_verified);
+    pg_bind_text(args, user->password_phc);
+    pg_bind_text_or_null(args, user->pepper_kid);
+    pg_bind_text_or_null(args, user->name);
+    pg_bind_text_or_null(args, user->locale);
+}
+
+void user_store_verify_email(struct pg_tx *tx, struct uuid id, int64_t auth_ver)
+{
+    struct pg_args *args = pg_tx_add(tx, &statements[USER_VERIFY_EMAIL]);
+
+    pg_bind_uuid(args, id);
+    pg_bind_i64(args, auth_ver);
+}
+
+static enum error read_profile(const struct pg_rows *rows, struct arena *arena,
+                               struct user_profile *out)
+{
+    if (rows->count == 0) {
+        return ERR_UNAUTHENTICATED;
+    }
+    *out = (struct user_profile){
+        .sub = arena_copy(arena, pg_text(rows, 0, 0)),
+        .email = arena_copy(arena, pg_text(rows, 0, 1)),
+        .email_verified = pg_bool(rows, 0, 2),
+        .name = arena_copy(arena, pg_text(rows, 0, 3)),
+        .locale = arena_copy(arena, pg_text(rows, 0, 4)),
+        .roles = arena_copy(arena, pg_text(rows, 0, 5)),
+        .created_ms = pg_time_ms(rows, 0, 6),
+    };
+    return arena_overflowed(arena) ? ERR_NO_SPACE : OK;
+}
+
+enum error user_store_profile(struct pg *pg, struct arena *arena,
+                              const struct user_session *session, struct user_profile *out)
+{
+    struct pg_args args = {0};
+    PG_ROWS rows = {0};
+
+    pg_bind_uuid(&args, session->session_id);
+    pg_bind_i64(&args, session->auth_ver);
+    TRY(pg_query(pg, &statements[USER_PROFILE], &args, &rows));
+    return read_profile(&rows, arena, out);
+}
+
+enum error user_store_patch(struct pg *pg, struct arena *arena, const struct user_session *session,
+                            const struct user_patch *patch, struct user_profile *out)
+{
+    struct pg_args args = {0};
+    PG_ROWS rows = {0};
+
+    pg_bind_uuid(&args, session->session_id);
+    pg_bind_i64(&args, session->auth_ver);
+    pg_bind_bool(&args, patch->has_name);
+    pg_bind_text_or_null(&args, patch->name);
+    pg_bind_bool(&args, patch->has_locale);
+    pg_bind_text_or_null(&args, patch->locale);
+    TRY(pg_query(pg, &statements[USER_PATCH], &args, &rows));
+    return read_profile(&rows, arena, out);
+}

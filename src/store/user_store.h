@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Table users. `sub` is the imported subject, else the id in text form.
+ *
+ * Ownership: rows read are copied into the arena given. Threads: as the connection.
+ */
+#pragma once
+
+#include "pg.h"
+
+extern const struct pg_statements user_store_statements;
+
+/* What a login needs to know of an account. */
+struct user_login {
+    struct uuid id;
+    struct str sub;
+    struct str password_phc;
+    struct str pepper_kid; /* empty: hashed without a pepper */
+    struct str roles;      /* separated by spaces */
+    int64_t auth_ver;
+    bool is_active;
+    bool is_verified;
+};
+
+/* ERR_NOT_FOUND when no account has that address. */
+NODISCARD enum error user_store_find_login(struct pg *pg, struct arena *arena,
+                                           struct str email_canonical, struct user_login *out);
+
+struct user_new {
+    struct uuid id;
+    struct str email;
+    struct str email_canonical;
+    bool is_verified;
+    struct str password_phc;
+    struct str pepper_kid; /* empty: none */
+    struct str name;       /* empty: none */
+    struct str locale;     /* empty: none */
+};
+
+/* ERR_CONFLICT on users_email_canonical_key when the address has an account. Texts are borrowed until
+ * the commit. */
+void user_store_insert(struct pg_tx *tx, const struct user_new *user);
+/* The address of an account that is not verified yet; else ERR_NO_MATCH. */
+void user_store_verify_email(struct pg_tx *tx, struct uuid id, int64_t auth_ver);
+
+/* What users see of themselves. */
+struct user_profile {
+    struct str sub;
+    struct str email;
+    bool email_verified;
+    struct str name;   /* empty: none */
+    struct str locale; /* empty: none */
+    struct str roles;  /* separated by spaces */
+    int64_t created_ms;
+};
+
+/* A session that still counts: not ended, not expired, its user active with that auth_ver. */
+struct user_session {
+    struct uuid session_id;
+    int64_t auth_ver;
+};
+
+/* ERR_UNAUTHENTICATED when the session does not count any more. */
+NODISCARD enum error user_store_profile(struct pg *pg, struct arena *arena,
+                                        const struct user_session *session,
+                                        struct user_profile *out);
+
+struct user_patch {
+    bool has_name;
+    struct str name; /* empty: removed */
+    bool has_locale;
+    struct str locale; /* empty: removed */
+};
+NODISCARD enum error user_store_patch(struct pg *pg, struct arena *arena,
+                                      const struct user_session *session,
+                                      const struct user_patch *patch, struct user_profile *out);

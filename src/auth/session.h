@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Sessions and their refresh tokens: rt1.<kid>.<sid>.<generation>.<secret>.<tag>
+ *
+ * The first secret is 256 random bits; each successor is an HMAC of it, so it is a function of the
+ * token presented. The tag is 128 bits of HMAC(refresh key[kid], all before it ‖ client_id): a forgery
+ * is refused without a look at the database. The row keeps the SHA-256 of the secret: neither the
+ * keys nor the database can make a valid token. A session keeps its login's kid for life.
+ *
+ * Ownership: texts are in the arena. Threads: any.
+ */
+#pragma once
+
+#include "event.h"
+#include "keyring.h"
+#include "session_store.h"
+#include "token.h"
+#include "work.h"
+
+struct session_policy {
+    const struct keyring *keyring;
+    const struct tokens *tokens;
+    event_set published;
+    int64_t idle_ttl_s;
+    int64_t absolute_ttl_s;
+};
+
+/* Who logs in, how and from where. */
+struct session_request {
+    struct uuid user_id;
+    struct str sub;
+    int64_t auth_ver;         /* the one that the password was checked against */
+    struct str roles;
+    struct str client_id;
+    struct str ip;
+    struct str user_agent;
+};
+
+/* What the client gets. */
+struct session_grant {
+    struct str access_token;
+    int64_t expires_in_s;
+    struct str refresh_token;
+    int64_t refresh_expires_in_s;
+    struct uuid session_id;
+};
+
+/* Queues the session row (the transaction aborts whole if the user is no longer active with that
+ * auth_ver) and makes the tokens, which are worth nothing until the transaction commits. */
+NODISCARD enum error session_open(const struct session_policy *self, struct work *work,
+                                  struct pg_tx *tx, const struct session_request *request,
+                                  struct session_grant *out);
+
+/* Ends the token's session; ending one that has ended is fine. */
+NODISCARD enum error session_logout(const struct session_policy *self, struct work *work,
+                                    const struct token_claims *claims);

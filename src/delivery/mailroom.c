@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "mailroom.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "clock.h"
+#include "event.h"
+#include "log.h"
+#include "mail_store.h"
+#include "outbox.h"
+#include "retry.h"
+#include "store_link.h"
+
+enum {
+    LEASE_MS = 30000,
+    IDLE_MIN_MS = 200,
+    IDLE_MAX_MS = 2000,
+    ARENA_BYTES = 262144
+};
+
+struct mailroom {
+    struct mailroom_options options;
+    struct store_link store;
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool woken;
+    bool stopping;
+    int64_t idle_ms;
+    struct arena requests;
+    struct arena scratch;
+    unsigned char requests_memory[ARENA_BYTES];
+    unsigned char scratch_memory[ARENA_BYTES];
+};
+
+static struct str preferred(struct str first, struct str second)
+{
+    return first.len > 0 ? first : second;
+}
+
+static struct outbox_event row_of(const struct event *event)
+{
+    return (struct outbox_event){
+        .id = event->id,
+        .subject = event->subject,
+        .type = str_from(event_type_name(event->type)),
+        .is_ordered = event_is_ordered(event->type),
+        .data = event->data,
+    };
+}
+
+/* Somebody registered an address that has an account: its owner is told, at the address as stored and
+ * in the account's own language, since the request may be an attacker's. */
+static void write_repeated(struct mailroom *self, struct pg_tx *tx,
+                           const struct mail_account *account)
+{
+    const struct event event = event_mail(&self->scratch, EVENT_USER_REGISTRATION_REPEATED,
+                                          account->sub, account->email, account->locale);
+    const struct outbox_event row = row_of(&event);
+
+    mail_store_write(tx, account, &row);
+}
+
+static void write_attempt(struct mailroom *self, struct pg_tx *tx,
+                          const struct mail_attempt *attempt, struct str locale)
+{
+    const struct str subject = codec_uuid_in(&self->scratch, attempt->user_id);
+    const struct event event =
+        event_mail(&self->scratch, EVENT_USER_VERIFICATION_REQUESTED, subject, attempt->email,
+                   preferred(locale, attempt->locale));
+
+    outbox_append_mail(tx, &event,
+                       &(struct outbox_token){
+                           .kid = str_from(keyring_current(self->options.keyring)),
+                           .purpose = str_from(onetime_purpose_name(ONETIME_REGISTRATION)),
+                           .id = attempt->id,
+                           .expires_ms = attempt->expires_ms,
+                       });
+}
+
+static void write_verification(struct mailroom *self, struct pg_tx *tx,
+                               const struct mail_account *account, struct str locale)
+{
+    const int64_t expires_ms = clock_wall_ms() + MAILROOM_TOKEN_TTL_S * 1000LL;
+    const struct str purpose = str_from(onetime_purpose_name(ONETIME_VERIFICATION));
+    const struct uuid token_id = crypto_uuid7(clock_wall_ms());
+    const struct event event =
+        event_mail(&self->scratch, EVENT_USER_VERIFICATION_REQUESTED, account->sub, account->email,
+                   preferred(locale, account->locale));
+    struct outbox_event row = row_of(&event);
+
+    row.expires_ms = expires_ms;
+    row.token_kid = str_from(keyring_current(self->options.keyring));
+    row.token_purpose = purpose;
+    row.token_id = token_id;
+    mail_store_token(tx, account, token_id, purpose, expires_ms);
+    mail_store_write(tx, account, &row);
+}
+
+static enum error resolve_registration(struct mailroom *self, struct pg_tx *tx,
+                                       const struct mail_request *request)
+{
+    struct mail_account account;
+    struct mail_attempt attempt;
+    enum error found =
+        mail_store_account(store_link_pg(&self->store), &self->scratch, request->email_canonical, &account);
+
+    if (found == OK) {
+        write_repeated(self, tx, &account);
+        return OK;
+    }
+    if (found != ERR_NOT_FOUND) {
+        return found;
+    }
+    found = mail_store_attempt(store_link_pg(&self->store), &self->scratch, request->registration_id, &attempt);
+    if (found == OK) {
+        write_attempt(self, tx, &attempt, request->locale);
+    }
+    return found == ERR_NOT_FOUND ? OK : found; /* expired meanwhile: nobody is told */
+}
+
+static enum error resolve_verification(struct mailroom *self, struct pg_tx *tx,
+                                       const struct mail_request *request)
+{
+    struct mail_account account;
+    struct mail_attempt attempt;
+    enum error found =
+        mail_store_account(store_link_pg(&self->store), &self->scratch, request->email_canonical, &account);
+
+    if (found == OK) {
+        if (account.is_active && !account.is_verified) {
+            write_verification(self, tx, &account, request->locale);
+        }
+        return OK;
+    }
+    if (found != ERR_NOT_FOUND) {
+        return found;
+    }
+    found = mail_store_newest_attempt(store_link_pg(&self->store), &self->scratch, request->email_canonical,
+                                      &attempt);
+    if (found == OK) {
+        write_attempt(self, tx, &attempt, request->locale);
+    }
+    return found == ERR_NOT_FOUND ? OK : found;
+}
+
+static enum error answer(struct mailroom *self, const struct mail_request *request)
+{
+    struct pg_tx tx;
+
+    arena_reset(&self->scratch);
+    pg_tx_begin(&tx, self->store.pg);
+    if (request->kind == MAIL_REGISTRATION) {
+        TRY(resolve_registration(self, &tx, request));
+    } else {
+        TRY(resolve_verification(self, &tx, request));
+    }
+    if (arena_overflowed(&self->scratch)) {
+        return ERR_NO_SPACE;
+    }
+    mail_store_take(&tx, request->id);
+    (void)store_link_pg(&self->store);
+    return pg_tx_commit(&tx);
+}
+
+static void put_back(struct mailroom *self, const struct mail_request *request, enum error error)
+{
+    uint64_t random;
+
+    crypto_random(&random, sizeof(random));
+    /* Of two mailrooms one finds the request taken; an account may have changed under our hands. */
+    if (error != ERR_NO_MATCH && !store_link_did(&self->store, error)) {
+        return; /* its lease ends by itself */
+    }
+    (void)store_link_did(&self->store, mail_store_retry(store_link_pg(&self->store), request->id,
+                                              retry_backoff_ms(RETRY_BASE_MS, RETRY_CAP_MS,
+                                                               request->attempts, random)));
+}
+
+/* True when there may be more. */
+static bool answer_requests(struct mailroom *self)
+{
+    const int64_t lease_ms = self->options.lease_ms > 0 ? self->options.lease_ms : LEASE_MS;
+    struct mail_request requests[MAIL_CLAIM_MAX];
+    size_t count = 0;
+
+    arena_reset(&self->requests);
+    if (!store_link_did(&self->store, pg_ready(store_link_pg(&self->store))) ||
+        !store_link_did(&self->store, mail_store_claim(store_link_pg(&self->store), &self->requests, lease_ms, requests,
+                                             MAIL_CLAIM_MAX, &count))) {
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const enum error error = answer(self, &requests[i]);
+
+        if (error != OK) {
+            put_back(self, &requests[i], error);
+            continue;
+        }
+        if (self->options.relay != NULL) {
+            relay_wake(self->options.relay);
+        }
+    }
+    self->idle_ms = count > 0 ? IDLE_MIN_MS : self->idle_ms * 2;
+    self->idle_ms = self->idle_ms > IDLE_MAX_MS ? IDLE_MAX_MS : self->idle_ms;
+    return count == MAIL_CLAIM_MAX;
+}
+
+/* False when it is time to stop. */
+static bool rest(struct mailroom *self, int64_t timeout_ms)
+{
+    const int64_t until_ns = clock_mono_ns() + timeout_ms * 1000000;
+    const struct timespec until = {until_ns / 1000000000, until_ns % 1000000000};
+    int waited = 0;
+    bool go_on;
+
+    pthread_mutex_lock(&self->lock);
+    while (!self->woken && !self->stopping && waited == 0) {
+        waited = pthread_cond_timedwait(&self->changed, &self->lock, &until);
+    }
+    self->woken = false;
+    go_on = !self->stopping;
+    pthread_mutex_unlock(&self->lock);
+    return go_on;
+}
+
+static void *mailroom_main(void *context)
+{
+    struct mailroom *self = context;
+    bool more = true;
+
+    while (rest(self, more ? 0 : self->idle_ms)) {
+        more = answer_requests(self);
+    }
+    return NULL;
+}
+
+static void make_condition(struct mailroom *self)
+{
+    pthread_condattr_t attributes;
+
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&self->changed, &attributes);
+    pthread_condattr_destroy(&attributes);
+    pthread_mutex_init(&self->lock, NULL);
+}
+
+struct mailroom *mailroom_start(const struct mailroom_options *options)
+{
+    struct mailroom *self = calloc(1, sizeof(*self));
+
+    if (self == NULL) {
+        abort();
+    }
+    self->options = *options;
+    store_link_open(&self->store, options->pg, "mailroom");
+    self->idle_ms = IDLE_MIN_MS;
+    arena_init(&self->requests, self->requests_memory, sizeof(self->requests_memory));
+    arena_init(&self->scratch, self->scratch_memory, sizeof(self->scratch_memory));
+    make_condition(self);
+    if (pthread_create(&self->thread, NULL, mailroom_main, self) != 0) {
+        abort();
+    }
+    (void)pthread_setname_np(self->thread, "mailroom");
+    return self;
+}
+
+static void notify(struct mailroom *self, bool stop)
+{
+    pthread_mutex_lock(&self->lock);
+    self->woken = true;
+    self->stopping = self->stopping || stop;
+    pthread_cond_signal(&self->changed);
+    pthread_mutex_unlock(&self->lock);
+}
+
+void mailroom_wake(struct mailroom *self)
+{
+    notify(self, false);
+}
+
+void mailroom_stop(struct mailroom *self)
+{
+    if (self == NULL) {
+        return;
+    }
+    notify(self, true);
+    pthread_join(self->thread, NULL);
+    pthread_cond_destroy(&self->changed);
+    pthread_mutex_destroy(&self->lock);
+    store_link_close(&self->store);
+    free(self);
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the API floor works with: the services below it, its lanes, and what the listeners answer from
+ * memory. Made once at start by app, read-only from then on (but for what is atomic).
+ */
+#pragma once
+
+#include "account.h"
+#include "health.h"
+#include "http_server.h"
+#include "lanes.h"
+
+enum { API_ARENA_BYTES = 64 * 1024, API_OPS_ARENA_BYTES = 640 * 1024, API_BODY_BYTES_MAX = 16384 };
+
+enum api_lane { API_INLINE, API_DB, API_HASH, API_LANE_COUNT };
+
+/* An answer that never changes while the process runs. */
+struct api_document {
+    struct str body;
+    struct str etag;
+};
+
+struct api_options {
+    const struct accounts *accounts;
+    const struct tokens *tokens;
+    const struct pg_options *database;
+    struct password_hash_cost password_cost;
+    unsigned db_threads;
+    unsigned hash_threads;
+    struct cpu_pace *pace;
+    bool docs_on;
+    bool pages_on;
+    struct health *health;
+    /* Called after a commit that left something to send or to resolve. */
+    void (*events_committed)(void *context);
+    void *context;
+};
+
+struct api {
+    struct api_options options;
+    struct lane *lanes[API_LANE_COUNT]; /* none for API_INLINE */
+    struct api_document jwks;
+    struct api_document metadata;
+};
+
+/* Starts the lanes. The options' pointers must stay. */
+NODISCARD enum error api_start(const struct api_options *options, struct api **out);
+/* Runs what is queued, then ends the workers; what comes later is answered 503. */
+void api_stop(struct api *self);
+/* After api_stop, when the listeners are gone. */
+void api_free(struct api *self);
+void api_register_metrics(void);
+
+/* http_server_options.handle and .user_bytes of the two listeners; the context is the api. */
+void api_handle(void *context, struct http_exchange *x);
+void api_handle_ops(void *context, struct http_exchange *x);
+size_t api_user_bytes(void);

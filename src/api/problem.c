@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "problem.h"
+
+#include "json_out.h"
+
+static const struct problem problems[] = {
+    {ERR_MALFORMED_REQUEST, 400, "Bad Request", "the request is not well-formed", LOG_INFO},
+    {ERR_MALFORMED_JSON, 400, "Bad Request",
+     "the body is not a JSON object as RFC 8259 has it, in UTF-8, with each member once", LOG_INFO},
+    {ERR_INVALID_TOKEN, 400, "Bad Request",
+     "this token is not valid, was used before, or has expired; ask for a new mail", LOG_INFO},
+    {ERR_INVALID_CREDENTIALS, 401, "Unauthorized", "the e-mail address or the password is not right",
+     LOG_INFO},
+    {ERR_UNAUTHENTICATED, 401, "Unauthorized",
+     "this needs a valid access token: Authorization: Bearer <access_token>", LOG_INFO},
+    {ERR_EMAIL_UNVERIFIED, 403, "Forbidden",
+     "the e-mail address is not verified yet; POST /v1/email-verification sends a new mail",
+     LOG_INFO},
+    {ERR_NOT_FOUND, 404, "Not Found", "there is nothing under this path", LOG_INFO},
+    {ERR_METHOD_NOT_ALLOWED, 405, "Method Not Allowed",
+     "this path does not take this method; the Allow header says which", LOG_INFO},
+    {ERR_EMAIL_TAKEN, 409, "Conflict", "an account with this e-mail address exists", LOG_INFO},
+    {ERR_BODY_TOO_LARGE, 413, "Content Too Large", "a body has at most 16384 bytes", LOG_INFO},
+    {ERR_UNSUPPORTED_MEDIA_TYPE, 415, "Unsupported Media Type",
+     "the body's Content-Type must be application/json", LOG_INFO},
+    {ERR_VALIDATION, 422, "Unprocessable Content", "some members of the body are not right: see errors",
+     LOG_INFO},
+    {ERR_INTERNAL, 500, "Internal Server Error", "something went wrong here; it has been logged",
+     LOG_ERROR},
+    {ERR_OVERLOADED, 503, "Service Unavailable", "too many requests at once; try again later",
+     LOG_WARN},
+    {ERR_UNAVAILABLE, 503, "Service Unavailable",
+     "the database does not answer; try again later (the outcome is not known)", LOG_WARN},
+};
+
+static const struct problem *find(enum error error)
+{
+    for (size_t i = 0; i < sizeof(problems) / sizeof(problems[0]); i++) {
+        if (problems[i].error == error) {
+            return &problems[i];
+        }
+    }
+    return NULL;
+}
+
+const struct problem *problem_of(enum error error)
+{
+    const struct problem *problem = find(error);
+
+    return problem == NULL ? find(ERR_INTERNAL) : problem;
+}
+
+static void write_findings(struct json_out *json, const struct json_findings *findings)
+{
+    json_key(json, "errors");
+    json_array(json);
+    for (size_t i = 0; i < findings->count; i++) {
+        json_object(json);
+        json_member_str(json, "pointer", findings->items[i].pointer);
+        json_member_str(json, "code", str_from(findings->items[i].code));
+        json_member_str(json, "detail", findings->items[i].detail);
+        json_object_end(json);
+    }
+    json_array_end(json);
+}
+
+void problem_write(struct buf *out, const struct problem *problem, struct str request_id,
+                   const struct json_findings *findings)
+{
+    struct json_out json = json_out_to(out);
+
+    json_object(&json);
+    json_member_str(&json, "type", STR("about:blank"));
+    json_member_str(&json, "title", str_from(problem->title));
+    json_member_i64(&json, "status", problem->status);
+    json_member_str(&json, "detail", str_from(problem->detail));
+    json_member_str(&json, "code", str_from(error_code(problem->error)));
+    json_member_str(&json, "request_id", request_id);
+    if (findings->count > 0) {
+        write_findings(&json, findings);
+    }
+    json_object_end(&json);
+}
+
+const char *problem_status_label(int status)
+{
+    static const struct {
+        int status;
+        const char *label;
+    } labels[] = {
+        {200, "200"}, {201, "201"}, {202, "202"}, {204, "204"}, {304, "304"},
+        {400, "400"}, {401, "401"}, {403, "403"}, {404, "404"}, {405, "405"},
+        {409, "409"}, {413, "413"}, {415, "415"}, {422, "422"}, {500, "500"}, {503, "503"},
+    };
+
+    for (size_t i = 0; i < sizeof(labels) / sizeof(labels[0]); i++) {
+        if (labels[i].status == status) {
+            return labels[i].label;
+        }
+    }
+    return "other";
+}

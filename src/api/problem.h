@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What an error means to a client: one row a code, as RFC 9457 problem documents.
+ *
+ * Threads: pure functions.
+ */
+#pragma once
+
+#include "json_in.h"
+#include "log.h"
+
+struct problem {
+    enum error error;
+    int status;
+    const char *title;  /* the status's own phrase, since `type` is about:blank */
+    const char *detail; /* what was wrong and what would be right */
+    enum log_level level;
+};
+
+/* Errors that are not a client's business are ERR_INTERNAL's row. */
+const struct problem *problem_of(enum error error);
+/* The document. `findings` may be empty. */
+void problem_write(struct buf *out, const struct problem *problem, struct str request_id,
+                   const struct json_findings *findings);
+/* A status as a metric label; "other" for one that the service never sends. */
+const char *problem_status_label(int status);

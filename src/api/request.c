@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "request.h"
+
+/* A user agent is the client's text: what is kept of it is bounded, and UTF-8. */
+enum { USER_AGENT_BYTES_MAX = 256 };
+
+void request_reply(struct request *self, int status, struct str content_type, struct str body)
+{
+    self->response.status = status;
+    self->response.body = body;
+    http_response_header(&self->response, "Content-Type", content_type);
+}
+
+void request_reply_json(struct request *self, int status, struct str body)
+{
+    request_reply(self, status, STR("application/json"), body);
+}
+
+void request_reply_empty(struct request *self, int status)
+{
+    self->response.status = status;
+    self->response.body = STR_EMPTY;
+}
+
+/* RFC 9110 section 13.1.2: a list of tags or "*"; weak comparison, so a W/ before a tag is no matter. */
+static bool has_etag(struct str if_none_match, struct str etag)
+{
+    while (if_none_match.len > 0) {
+        struct str tag = str_trim(str_cut(&if_none_match, ','));
+
+        if (str_starts(tag, STR("W/"))) {
+            tag = str_sub(tag, 2, tag.len);
+        }
+        if (str_equal(tag, etag) || str_equal(tag, STR("*"))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void request_reply_document(struct request *self, const struct api_document *document)
+{
+    if (has_etag(http_request_header(self->x, "If-None-Match"), document->etag)) {
+        request_reply_empty(self, 304);
+    } else {
+        request_reply_json(self, 200, document->body);
+    }
+    http_response_header(&self->response, "Cache-Control", STR("public, max-age=300"));
+    http_response_header(&self->response, "ETag", document->etag);
+}
+
+enum error request_authenticate(struct request *self)
+{
+    struct str token = http_request_header(self->x, "Authorization");
+    struct str scheme = str_cut(&token, ' ');
+
+    token = str_trim(token);
+    if (!str_equal_nocase(scheme, STR("Bearer")) || token.len == 0) {
+        return ERR_UNAUTHENTICATED;
+    }
+    return token_check(self->api->options.tokens, self->arena, token, &self->claims);
+}
+
+struct account_origin request_origin(const struct request *self, struct str client_id)
+{
+    struct str agent = str_sub(http_request_header(self->x, "User-Agent"), 0, USER_AGENT_BYTES_MAX);
+
+    return (struct account_origin){
+        .client_id = client_id,
+        .ip = http_request_peer(self->x),
+        .user_agent = str_is_utf8(agent) ? agent : STR_EMPTY,
+    };
+}
+
+struct user_session request_session(const struct request *self)
+{
+    return (struct user_session){
+        .session_id = self->claims.sid,
+        .auth_ver = self->claims.auth_ver,
+    };
+}
+
+enum error request_invalid(struct request *self, struct str pointer, const char *code,
+                           const char *detail)
+{
+    json_findings_add(&self->findings, pointer, code, str_from(detail));
+    return ERR_VALIDATION;
+}
+
+enum error request_email(struct request *self, struct str text, struct str pointer,
+                         struct email *out)
+{
+    const char *why = "";
+
+    if (email_parse(self->arena, text, out, &why) != OK) {
+        return request_invalid(self, pointer, "invalid_format", why);
+    }
+    return OK;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One request on its way through the API floor, and what handlers answer with.
+ *
+ * Ownership: lives in its exchange; texts are in the exchange's arena. Threads: belongs to the thread
+ * that runs it; the lane hands it over.
+ */
+#pragma once
+
+#include "api.h"
+
+enum { REQUEST_ID_BYTES = UUID_TEXT_BYTES, REQUEST_BODY_STRUCT_BYTES_MAX = 256 };
+
+struct route;
+
+struct request {
+    struct lane_job job; /* first: the lane hands it back as this */
+    struct api *api;
+    struct http_exchange *x;
+    struct arena *arena;
+    const struct route *route; /* NULL: none matches */
+    struct str id;
+    struct str trace_id;       /* of a valid traceparent (W3C Trace Context); empty otherwise */
+    void *body;                /* the decoded body: the struct that the route's table fills */
+    struct json_findings findings;
+    struct token_claims claims; /* of routes with bearer authentication */
+    struct work work;           /* db and hash lanes only */
+    const char *database_message; /* of a failed call; NULL if none */
+    struct http_response response;
+};
+
+typedef enum error (*request_handler)(struct request *request);
+
+/* The reply; `body` is in the arena or static. */
+void request_reply(struct request *self, int status, struct str content_type, struct str body);
+void request_reply_json(struct request *self, int status, struct str body);
+void request_reply_empty(struct request *self, int status);
+/* A cacheable document with its ETag; 304 when the client has it (RFC 9110 section 13.1.2). */
+void request_reply_document(struct request *self, const struct api_document *document);
+
+/* Checks `Authorization: Bearer` (RFC 6750 section 2.1) into self->claims. */
+NODISCARD enum error request_authenticate(struct request *self);
+/* The client's address and user agent, for a session. */
+struct account_origin request_origin(const struct request *self, struct str client_id);
+/* The session that the checked token speaks of. */
+struct user_session request_session(const struct request *self);
+/* Adds a finding about one member of the body and returns ERR_VALIDATION. */
+NODISCARD enum error request_invalid(struct request *self, struct str pointer, const char *code,
+                                     const char *detail);
+/* An e-mail address of the body; a finding at `pointer` if it is none. */
+NODISCARD enum error request_email(struct request *self, struct str text, struct str pointer,
+                                   struct email *out);

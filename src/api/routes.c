@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "routes.h"
+
+#include "handlers.h"
+#include "json_out.h"
+
+static const struct route api_rows[] = {
+    {HTTP_POST, "/v1/register", "register", handle_register, API_HASH, ROUTE_PUBLIC,
+     &handle_register_body, ROUTE_ALWAYS},
+    {HTTP_POST, "/v1/email-verification", "email_verification", handle_email_verification, API_DB,
+     ROUTE_PUBLIC, &handle_email_verification_body, ROUTE_ALWAYS},
+    {HTTP_POST, "/v1/email-verification/confirm", "email_verification_confirm",
+     handle_email_verification_confirm, API_HASH, ROUTE_PUBLIC,
+     &handle_email_verification_confirm_body, ROUTE_ALWAYS},
+    {HTTP_POST, "/v1/login", "login", handle_login, API_HASH, ROUTE_PUBLIC, &handle_login_body,
+     ROUTE_ALWAYS},
+    {HTTP_POST, "/v1/logout", "logout", handle_logout, API_DB, ROUTE_BEARER, &handle_logout_body,
+     ROUTE_ALWAYS},
+    {HTTP_GET, "/v1/me", "me_get", handle_me_get, API_DB, ROUTE_BEARER, NULL, ROUTE_ALWAYS},
+    {HTTP_PATCH, "/v1/me", "me_patch", handle_me_patch, API_DB, ROUTE_BEARER,
+     &handle_me_patch_body, ROUTE_ALWAYS},
+    {HTTP_GET, "/.well-known/jwks.json", "jwks", handle_jwks, API_INLINE, ROUTE_PUBLIC, NULL,
+     ROUTE_ALWAYS},
+    {HTTP_GET, "/.well-known/oauth-authorization-server", "oauth_metadata", handle_metadata,
+     API_INLINE, ROUTE_PUBLIC, NULL, ROUTE_ALWAYS},
+    {HTTP_GET, "/.well-known/openid-configuration", "openid_configuration", handle_metadata,
+     API_INLINE, ROUTE_PUBLIC, NULL, ROUTE_ALWAYS},
+    {HTTP_GET, "/livez", "livez", handle_livez, API_INLINE, ROUTE_PUBLIC, NULL, ROUTE_ALWAYS},
+    {HTTP_GET, "/readyz", "readyz", handle_readyz, API_INLINE, ROUTE_PUBLIC, NULL, ROUTE_ALWAYS},
+    {HTTP_GET, "/openapi.json", "openapi", handle_asset, API_INLINE, ROUTE_PUBLIC, NULL,
+     ROUTE_DOCS},
+    {HTTP_GET, "/docs", "docs", handle_asset, API_INLINE, ROUTE_PUBLIC, NULL, ROUTE_DOCS},
+    {HTTP_GET, "/docs/init.js", "docs_init", handle_asset, API_INLINE, ROUTE_PUBLIC, NULL,
+     ROUTE_DOCS},
+    {HTTP_GET, "/docs/swagger-ui.css", "docs_css", handle_asset, API_INLINE, ROUTE_PUBLIC, NULL,
+     ROUTE_DOCS},
+    {HTTP_GET, "/docs/swagger-ui-bundle.js", "docs_bundle", handle_asset, API_INLINE, ROUTE_PUBLIC,
+     NULL, ROUTE_DOCS},
+    {HTTP_GET, "/verify", "page_verify", handle_asset, API_INLINE, ROUTE_PUBLIC, NULL, ROUTE_PAGES},
+    {HTTP_GET, "/reset", "page_reset", handle_asset, API_INLINE, ROUTE_PUBLIC, NULL, ROUTE_PAGES},
+    {HTTP_GET, "/email-change", "page_email_change", handle_asset, API_INLINE, ROUTE_PUBLIC, NULL,
+     ROUTE_PAGES},
+    {HTTP_GET, "/email-undo", "page_email_undo", handle_asset, API_INLINE, ROUTE_PUBLIC, NULL,
+     ROUTE_PAGES},
+    {HTTP_GET, "/pages/pages.css", "pages_css", handle_asset, API_INLINE, ROUTE_PUBLIC, NULL,
+     ROUTE_PAGES},
+    {HTTP_GET, "/pages/pages.js", "pages_js", handle_asset, API_INLINE, ROUTE_PUBLIC, NULL,
+     ROUTE_PAGES},
+};
+
+static const struct route ops_rows[] = {
+    {HTTP_GET, "/metrics", "metrics", handle_metrics, API_INLINE, ROUTE_PUBLIC, NULL, ROUTE_ALWAYS},
+    {HTTP_GET, "/livez", "livez", handle_livez, API_INLINE, ROUTE_PUBLIC, NULL, ROUTE_ALWAYS},
+    {HTTP_GET, "/readyz", "readyz", handle_readyz, API_INLINE, ROUTE_PUBLIC, NULL, ROUTE_ALWAYS},
+};
+
+const struct route_table routes_api = {api_rows, sizeof(api_rows) / sizeof(api_rows[0])};
+const struct route_table routes_ops = {ops_rows, sizeof(ops_rows) / sizeof(ops_rows[0])};
+
+static bool is_on(const struct route *route, const struct api *api)
+{
+    switch (route->needs) {
+    case ROUTE_ALWAYS:
+        return true;
+    case ROUTE_DOCS:
+        return api->options.docs_on;
+    case ROUTE_PAGES:
+        return api->options.pages_on;
+    }
+    return false;
+}
+
+static void append_method(struct buf *allow, enum http_method method)
+{
+    if (allow->len > 0) {
+        buf_append(allow, STR(", "));
+    }
+    buf_append(allow, str_from(http_method_name(method)));
+    if (method == HTTP_GET) {
+        buf_append(allow, STR(", HEAD"));
+    }
+}
+
+struct route_match routes_find(const struct route_table *table, const struct api *api,
+                               struct arena *arena, enum http_method method, struct str path)
+{
+    enum http_method wanted = method == HTTP_HEAD ? HTTP_GET : method;
+    struct buf allow = buf_in(arena, 64);
+
+    for (size_t i = 0; i < table->count; i++) {
+        const struct route *route = &table->rows[i];
+
+        if (!str_equal(str_from(route->path), path) || !is_on(route, api)) {
+            continue;
+        }
+        if (route->method == wanted) {
+            return (struct route_match){.route = route};
+        }
+        append_method(&allow, route->method);
+    }
+    return (struct route_match){.allow = buf_str(&allow)};
+}
+
+static const char *lane_name(enum api_lane lane)
+{
+    static const char *const names[API_LANE_COUNT] = {
+        [API_INLINE] = "inline", [API_DB] = "db", [API_HASH] = "hash"};
+    return names[lane];
+}
+
+void routes_describe(struct buf *out)
+{
+    struct json_out json = json_out_to(out);
+
+    json_array(&json);
+    for (size_t i = 0; i < routes_api.count; i++) {
+        const struct route *route = &api_rows[i];
+
+        json_object(&json);
+        json_member_str(&json, "method", str_from(http_method_name(route->method)));
+        json_member_str(&json, "path", str_from(route->path));
+        json_member_str(&json, "operation_id", str_from(route->operation));
+        json_member_str(&json, "lane", str_from(lane_name(route->lane)));
+        json_member_str(&json, "auth",
+                        route->auth == ROUTE_BEARER ? STR("bearer") : STR("public"));
+        json_member_bool(&json, "body", route->body != NULL);
+        json_object_end(&json);
+    }
+    json_array_end(&json);
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The table of routes: one row an operation, in the order of the documentation. A test holds it
+ * against openapi/user-service.yaml.
+ */
+#pragma once
+
+#include "request.h"
+
+enum route_auth { ROUTE_PUBLIC, ROUTE_BEARER };
+
+/* Which switch of the configuration turns a route on. */
+enum route_switch { ROUTE_ALWAYS, ROUTE_DOCS, ROUTE_PAGES };
+
+struct route_body {
+    const struct json_field *fields;
+    size_t count;
+    size_t struct_bytes;
+    bool is_optional; /* an empty body of any type will do */
+};
+
+struct route {
+    enum http_method method;
+    const char *path;
+    const char *operation; /* OpenAPI operationId */
+    request_handler handler;
+    enum api_lane lane;
+    enum route_auth auth;
+    const struct route_body *body; /* NULL: none is read */
+    enum route_switch needs;
+};
+
+struct route_table {
+    const struct route *rows;
+    size_t count;
+};
+
+extern const struct route_table routes_api;
+extern const struct route_table routes_ops;
+
+struct route_match {
+    const struct route *route; /* NULL: see allow */
+    struct str allow;          /* methods of the path, in the arena; empty: no such path */
+};
+
+/* HEAD finds the GET row. */
+struct route_match routes_find(const struct route_table *table, const struct api *api,
+                               struct arena *arena, enum http_method method, struct str path);
+/* The API's table as JSON, for `user-service routes --json`. */
+void routes_describe(struct buf *out);

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The configuration: environment variables, declared in one table (config.c). The only file that
+ * reads the environment.
+ *
+ * Ownership: texts point into the environment or into the table; both stay. Threads: loaded on the main
+ * thread before others start, read-only from then on.
+ */
+#pragma once
+
+#include "arena.h"
+#include "event.h"
+#include "log.h"
+
+enum { CONFIG_AUDIENCES_MAX = 8 };
+
+struct config_list {
+    struct str items[CONFIG_AUDIENCES_MAX];
+    size_t count;
+};
+
+struct config {
+    struct str http_listen;
+    struct str ops_listen;
+    struct str public_url; /* the issuer; no slash at its end */
+    struct str link_verify; /* empty: the built-in page */
+    bool pages;
+    bool docs;
+    struct config_list audience;
+    struct str database_url;
+    struct str jwt_secret;
+    struct str keyring_secret;
+    struct str webhook_secret;
+    struct str notification_url;
+    event_set events;
+    bool verification_required;
+    int64_t access_token_ttl_s;
+    int64_t refresh_idle_ttl_s;
+    int64_t refresh_absolute_ttl_s;
+    uint64_t password_min_length;
+    uint64_t argon2_memory_kib;
+    uint64_t argon2_passes;
+    bool password_pepper;
+    uint64_t hash_threads; /* 0: by the CPU quota */
+    uint64_t db_threads;
+    uint64_t io_threads; /* 0: by the CPU quota */
+    enum log_level log_level;
+};
+
+/* What is wrong, one line a variable, in `problems`; ERR_CONFIG if anything is. Variables beginning
+ * with US_ that nobody knows are named in `unknown`, one line each. */
+NODISCARD enum error config_load(struct config *out, struct buf *problems, struct buf *unknown);
+/* NAME=value lines of what is in force; secrets hidden. */
+void config_print(struct buf *out);
+/* The table with the values in force, as JSON. */
+void config_describe(struct buf *out);

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config_value.h"
+
+#include <string.h>
+
+enum { LISTEN_BYTES_MAX = 128, URL_BYTES_MAX = 1024 };
+
+static enum error parse_listen(struct str value, struct str *out)
+{
+    struct str port = value;
+    uint64_t number;
+    size_t colon = value.len;
+
+    while (colon > 0 && value.ptr[colon - 1] != ':') {
+        colon--;
+    }
+    port = str_sub(value, colon, value.len);
+    if (colon < 2 || value.len > LISTEN_BYTES_MAX || str_to_u64(port, &number) != OK ||
+        number > 65535) {
+        return ERR_INVALID;
+    }
+    *out = value;
+    return OK;
+}
+
+static bool is_url(struct str value)
+{
+    struct str host = value;
+
+    if (str_starts(value, STR("https://"))) {
+        host = str_sub(value, 8, value.len);
+    } else if (str_starts(value, STR("http://"))) {
+        host = str_sub(value, 7, value.len);
+    } else {
+        return false;
+    }
+    if (host.len == 0 || host.ptr[0] == '/' || value.len > URL_BYTES_MAX) {
+        return false;
+    }
+    for (size_t i = 0; i < value.len; i++) {
+        if (value.ptr[i] <= ' ' || value.ptr[i] > '~' || strchr("\"<>\\^`", value.ptr[i]) != NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Without a slash at the end, since paths are appended; without query or fragment. */
+static enum error parse_url(struct str value, struct str *out)
+{
+    if (!is_url(value) || str_ends(value, STR("/")) || str_find(value, '#', &(size_t){0}) ||
+        str_find(value, '?', &(size_t){0})) {
+        return ERR_INVALID;
+    }
+    *out = value;
+    return OK;
+}
+
+static enum error parse_link(struct str value, struct str *out)
+{
+    static const char placeholder[] = "{token}";
+
+    if (value.len > 0 && (!is_url(value) || memmem(value.ptr, value.len, placeholder,
+                                                   sizeof(placeholder) - 1) == NULL)) {
+        return ERR_INVALID;
+    }
+    *out = value;
+    return OK;
+}
+
+static enum error parse_list(struct str value, struct config_list *out)
+{
+    struct config_list list = {0};
+
+    while (value.len > 0) {
+        struct str item = str_trim(str_cut(&value, ','));
+
+        if (item.len == 0 || list.count == CONFIG_AUDIENCES_MAX) {
+            return ERR_INVALID;
+        }
+        list.items[list.count++] = item;
+    }
+    if (list.count == 0) {
+        return ERR_INVALID;
+    }
+    *out = list;
+    return OK;
+}
+
+static enum error parse_database(struct str value, struct str *out)
+{
+    if (!str_starts(value, STR("postgres://")) && !str_starts(value, STR("postgresql://"))) {
+        return ERR_INVALID;
+    }
+    *out = value;
+    return OK;
+}
+
+static enum error parse_reference(struct str value, struct str *out)
+{
+    if (!str_starts(value, STR("file:/"))) {
+        return ERR_INVALID;
+    }
+    *out = value;
+    return OK;
+}
+
+static enum error parse_events(struct str value, event_set *out)
+{
+    event_set set = 0;
+
+    while (value.len > 0) {
+        enum event_type type;
+
+        TRY(event_type_parse(str_trim(str_cut(&value, ',')), &type));
+        if (event_has_token(type) || type == EVENT_USER_REGISTRATION_REPEATED) {
+            return ERR_INVALID; /* mails are no choice */
+        }
+        set |= EVENT_BIT(type);
+    }
+    *out = set;
+    return OK;
+}
+
+static enum error parse_choice(struct str value, struct str yes, struct str no, bool *out)
+{
+    if (!str_equal(value, yes) && !str_equal(value, no)) {
+        return ERR_INVALID;
+    }
+    *out = str_equal(value, yes);
+    return OK;
+}
+
+static int64_t unit_s(char unit)
+{
+    switch (unit) {
+    case 's':
+        return 1;
+    case 'm':
+        return 60;
+    case 'h':
+        return 3600;
+    case 'd':
+        return 86400;
+    default:
+        return 0;
+    }
+}
+
+static enum error parse_duration(const struct config_row *row, struct str value, int64_t *out)
+{
+    uint64_t number = 0;
+    int64_t unit = value.len < 2 ? 0 : unit_s(value.ptr[value.len - 1]);
+
+    if (unit == 0 || str_to_u64(str_sub(value, 0, value.len - 1), &number) != OK ||
+        number > row->max || number * (uint64_t)unit < row->min ||
+        number * (uint64_t)unit > row->max) {
+        return ERR_INVALID;
+    }
+    *out = (int64_t)number * unit;
+    return OK;
+}
+
+static enum error parse_number(const struct config_row *row, struct str value, uint64_t *out)
+{
+    uint64_t number;
+
+    TRY(str_to_u64(value, &number));
+    if (number < row->min || number > row->max) {
+        return ERR_INVALID;
+    }
+    *out = number;
+    return OK;
+}
+
+enum error config_value_parse(const struct config_row *row, struct str value, void *out)
+{
+    switch (row->type) {
+    case CONFIG_LISTEN:
+        return parse_listen(value, out);
+    case CONFIG_URL:
+        return parse_url(value, out);
+    case CONFIG_LINK:
+        return parse_link(value, out);
+    case CONFIG_LIST:
+        return parse_list(value, out);
+    case CONFIG_DATABASE:
+        return parse_database(value, out);
+    case CONFIG_REFERENCE:
+        return parse_reference(value, out);
+    case CONFIG_EVENTS:
+        return parse_events(value, out);
+    case CONFIG_SWITCH:
+        return parse_choice(value, STR("on"), STR("off"), out);
+    case CONFIG_VERIFICATION:
+        return parse_choice(value, STR("required"), STR("optional"), out);
+    case CONFIG_DURATION:
+        return parse_duration(row, value, out);
+    case CONFIG_NUMBER:
+        return parse_number(row, value, out);
+    case CONFIG_LEVEL:
+        return log_level_parse(value, out);
+    }
+    return ERR_INVALID;
+}
+
+static void append_duration(struct buf *out, uint64_t seconds)
+{
+    static const struct {
+        uint64_t seconds;
+        char unit;
+    } units[] = {{86400, 'd'}, {3600, 'h'}, {60, 'm'}, {1, 's'}};
+
+    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+        if (seconds % units[i].seconds == 0) {
+            buf_append_u64(out, seconds / units[i].seconds);
+            buf_append_byte(out, units[i].unit);
+            return;
+        }
+    }
+}
+
+static const struct {
+    const char *type;
+    const char *takes;
+} types[] = {
+    [CONFIG_LISTEN] = {"listen", "an address and a port, as in 0.0.0.0:8000 or [::]:8000"},
+    [CONFIG_URL] = {"url", "an http or https URL without a slash at its end, query or fragment, as in "
+                           "https://user.example.com"},
+    [CONFIG_LINK] = {"link", "an http or https URL with {token} in it, as in "
+                             "https://example.com/verify#token={token}"},
+    [CONFIG_LIST] = {"list", "1 to 8 names separated by commas"},
+    [CONFIG_DATABASE] = {"database", "a libpq URI, as in postgresql://user@host:5432/database"},
+    [CONFIG_REFERENCE] = {"secret reference", "a reference to a secret, as in file:/path/to.json"},
+    [CONFIG_EVENTS] = {"events", "event types separated by commas: user.registered, user.verified, "
+                                 "session.created, session.revoked"},
+    [CONFIG_SWITCH] = {"switch", "on or off"},
+    [CONFIG_VERIFICATION] = {"choice", "required or optional"},
+    [CONFIG_DURATION] = {"duration", "a duration from "},
+    [CONFIG_NUMBER] = {"number", "a whole number from "},
+    [CONFIG_LEVEL] = {"level", "debug, info, warn or error"},
+};
+
+void config_value_takes(const struct config_row *row, struct buf *out)
+{
+    buf_append(out, str_from(types[row->type].takes));
+    if (row->type == CONFIG_NUMBER) {
+        buf_printf(out, "%llu to %llu", (unsigned long long)row->min, (unsigned long long)row->max);
+    }
+    if (row->type == CONFIG_DURATION) {
+        append_duration(out, row->min);
+        buf_append(out, STR(" to "));
+        append_duration(out, row->max);
+        buf_append(out, STR(", as in 90s, 5m, 12h or 7d"));
+    }
+}
+
+const char *config_value_type(const struct config_row *row)
+{
+    return types[row->type].type;
+}

@@ -10,11 +10,12 @@ DEV_ARGS ?=
 
 .NOTPARALLEL:
 .DEFAULT_GOAL := build
-.PHONY: help build deps run test unit asan tsan lint format fuzz bench debian13 clean
+.PHONY: help build deps run test unit asan tsan lint format fuzz bench docs debian13 clean
 
 # Sets up build folder $(1) with options $(2) unless that has been done, and compiles it.
 define compile
-@test -e $(1)/build.ninja || meson setup $(1) $(2)
+@test -e $(1)/build.ninja || meson setup $(1) $(2) || \
+    { sed -n '/^--- stderr ---/,$$p' $(1)/meson-logs/meson-log.txt; exit 1; }
 @grep -qx '$(WERROR)' $(1)/.werror 2>/dev/null || \
     { meson configure $(1) -Dwerror=$(WERROR) && echo '$(WERROR)' >$(1)/.werror; }
 @ninja -C $(1) --quiet
@@ -86,6 +87,9 @@ bench: ## the figures of docs/PERFORMANCE.md
 	$(call compile,$(BUILD),)
 	@tools/venv.sh $(VENV)
 	@$(VENV)/bin/python bench/run.py $(BUILD)
+
+docs: build ## docs/CONFIGURATION.md, from the table of settings
+	@python3 tools/configuration_md.py $(BUILD)/user-service
 
 debian13: ## build and run the unit tests in a Debian 13 root (needs root)
 	@tools/debian13.sh

@@ -25,6 +25,9 @@ static void reply_status(struct request *request, int status, const char *text)
     json_member_str(&json, "status", str_from(text));
     json_object_end(&json);
     request_reply_json(request, status, buf_str(&out));
+    if (status == 503) {
+        http_response_header(&request->response, "Retry-After", STR("1"));
+    }
 }
 
 enum error handle_livez(struct request *request)

@@ -91,9 +91,7 @@ enum error request_email(struct request *self, struct str text, struct str point
                          struct email *out)
 {
     const char *why = "";
+    enum error error = email_parse(self->arena, text, out, &why);
 
-    if (email_parse(self->arena, text, out, &why) != OK) {
-        return request_invalid(self, pointer, "invalid_format", why);
-    }
-    return OK;
+    return error == ERR_INVALID ? request_invalid(self, pointer, "invalid_format", why) : error;
 }

@@ -1,29 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "app.h"
 
-#include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <time.h>
 
 #include "api.h"
 #include "clock.h"
 #include "http_client.h"
+#include "janitor.h"
 #include "mailroom.h"
-#include "metrics.h"
+#include "migration.h"
+#include "process.h"
 #include "relay.h"
 #include "relay_metrics.h"
-#include "schema.h"
 #include "trust.h"
 
 enum {
     START_ARENA_BYTES = 512 * 1024,
-    MIGRATE_TRY_MS = 20000,
-    MIGRATE_PAUSE_MS = 250,
     DRAIN_MS = 1000,    /* balancers that still have us on their list are served */
     FINISH_MS = 10000,  /* what is under way may take its deadline */
     CONNECT_TIMEOUT_MS = 3000,
@@ -48,50 +42,13 @@ struct app {
     struct cpu_pace *pace;
     struct relay *relay;
     struct mailroom *mailroom;
+    struct janitor *janitor;
     struct api *api;
     struct http_server *api_server;
     struct http_server *ops_server;
 };
 
 static struct app app;
-
-static int fail(const char *reason)
-{
-    (void)fprintf(stderr, "user-service: %s\n", reason);
-    return EXIT_FAILURE;
-}
-
-/* No core files and no ptrace by others: the memory holds keys and passwords. */
-static void harden_process(void)
-{
-    const struct rlimit none = {0};
-    struct rlimit files;
-
-    (void)prctl(PR_SET_DUMPABLE, 0);
-    (void)setrlimit(RLIMIT_CORE, &none);
-    if (getrlimit(RLIMIT_NOFILE, &files) == 0) { /* Fargate's soft limit is 1024 */
-        files.rlim_cur = files.rlim_max;
-        (void)setrlimit(RLIMIT_NOFILE, &files);
-    }
-}
-
-/* Signals are waited for on the main thread; no other thread is interrupted. */
-static void block_signals(sigset_t *waited)
-{
-    sigemptyset(waited);
-    sigaddset(waited, SIGTERM);
-    sigaddset(waited, SIGINT);
-    (void)pthread_sigmask(SIG_BLOCK, waited, NULL);
-    (void)signal(SIGPIPE, SIG_IGN);
-}
-
-/* True when a signal to stop came within the time. */
-static bool stop_asked(const sigset_t *waited, int64_t ms)
-{
-    const struct timespec timeout = {.tv_sec = ms / 1000, .tv_nsec = (ms % 1000) * 1000000L};
-
-    return sigtimedwait(waited, NULL, &timeout) > 0;
-}
 
 static bool start_arena(struct app *self)
 {
@@ -203,6 +160,7 @@ static void start_delivery(struct app *self)
         .relay = self->relay,
     };
     self->mailroom = mailroom_start(&mailroom);
+    self->janitor = janitor_start(&self->database);
 }
 
 static void events_committed(void *context)
@@ -279,55 +237,6 @@ static enum error start_servers(struct app *self, const char **why)
     return start_server(self, &api, &self->api_server, why);
 }
 
-static enum error migrate_once(struct app *self, struct schema_report *report, const char **why)
-{
-    struct arena arena;
-    void *memory = malloc(SCHEMA_ARENA_BYTES);
-    enum error error;
-
-    if (memory == NULL) {
-        return ERR_NO_SPACE;
-    }
-    arena_init(&arena, memory, SCHEMA_ARENA_BYTES);
-    error = schema_migrate(&self->database, &arena, clock_mono_ms() + MIGRATE_TRY_MS, report, why);
-    if (error == ERR_CONFIG) { /* the sentence outlives this arena */
-        *why = arena_terminated(&self->arena, str_from(*why));
-    }
-    arena_reset(&arena);
-    free(memory);
-    return error;
-}
-
-/* Tries until the database is there. ERR_CONFIG when trying again is of no use; ERR_UNAVAILABLE when a
- * signal came first. */
-static enum error migrate_patiently(struct app *self, const sigset_t *waited, const char **why)
-{
-    struct schema_report report = {0};
-    bool told = false;
-
-    for (;;) {
-        enum error error = migrate_once(self, &report, why);
-
-        if (error == OK) {
-            atomic_store(&self->health.migrated, true);
-            health_database_seen(&self->health);
-            log_info("schema is up to date", LOG_NUMBER("version", report.version),
-                     LOG_NUMBER("applied", report.applied));
-            return OK;
-        }
-        if (error == ERR_CONFIG) {
-            return error;
-        }
-        if (!told) {
-            log_warn("waiting for the database", LOG_CSTR("error.kind", error_code(error)));
-            told = true;
-        }
-        if (stop_asked(waited, MIGRATE_PAUSE_MS)) {
-            return ERR_UNAVAILABLE;
-        }
-    }
-}
-
 static void wait_until_idle(const struct app *self)
 {
     const struct timespec pause = {.tv_nsec = 5000000L};
@@ -345,23 +254,22 @@ static void stop(struct app *self, const sigset_t *waited)
     atomic_store(&self->health.draining, true);
     if (self->api_server != NULL) {
         http_server_drain(self->api_server);
-        (void)stop_asked(waited, DRAIN_MS);
+        (void)process_stop_asked(waited, DRAIN_MS);
         wait_until_idle(self);
     }
-    if (self->api != NULL) {
-        api_stop(self->api);
+    api_stop(self->api);
+    if (self->relay != NULL) {
+        janitor_stop(self->janitor);
+        mailroom_stop(self->mailroom);
+        relay_stop(self->relay);
     }
-    mailroom_stop(self->mailroom);
-    relay_stop(self->relay);
     if (self->api_server != NULL) {
         http_server_stop(self->api_server);
     }
     if (self->ops_server != NULL) {
         http_server_stop(self->ops_server);
     }
-    if (self->api != NULL) {
-        api_free(self->api);
-    }
+    api_free(self->api);
     cpu_pace_free(self->pace);
     trust_free(&self->trust);
     log_info("stopped");
@@ -374,37 +282,31 @@ static void register_metrics(void)
     relay_metrics_register();
 }
 
-/* Once a second: what looks at time by itself. */
-static void serve_until_asked(struct app *self, const sigset_t *waited)
-{
-    while (!stop_asked(waited, 1000)) {
-        cpu_pace_tick(self->pace, clock_mono_ns());
-    }
-}
-
 static int serve(struct app *self, const sigset_t *waited)
 {
     const char *why = "";
     enum error error;
 
     if (start_api(self) != OK) {
-        return fail("no memory for the workers");
+        return process_fail("no memory for the workers");
     }
-    start_delivery(self);
     error = start_servers(self, &why);
     if (error == OK) {
         log_info("listening", LOG_TEXT("api", self->config->http_listen),
                  LOG_TEXT("ops", self->config->ops_listen),
                  LOG_NUMBER("api_port", http_server_port(self->api_server)),
                  LOG_NUMBER("ops_port", http_server_port(self->ops_server)));
-        error = migrate_patiently(self, waited, &why);
+        error = migration_patiently(&self->database, &self->arena, waited, &why);
     }
     if (error == OK) {
+        start_delivery(self);
+        atomic_store(&self->health.migrated, true);
+        health_database_seen(&self->health);
         log_info("ready");
-        serve_until_asked(self, waited);
+        (void)process_stop_asked(waited, -1);
     }
     stop(self, waited);
-    return error == ERR_CONFIG ? fail(why) : EXIT_SUCCESS;
+    return error == ERR_CONFIG ? process_fail(why) : EXIT_SUCCESS;
 }
 
 int app_serve(const struct config *config)
@@ -415,16 +317,16 @@ int app_serve(const struct config *config)
 
     app.config = config;
     log_start(config->log_level, "user-service", USER_SERVICE_VERSION);
-    harden_process();
-    block_signals(&waited);
+    process_harden();
+    process_block_signals(&waited);
     http_client_start();
     register_metrics();
     if (!start_arena(&app)) {
-        return fail("out of memory");
+        return process_fail("out of memory");
     }
     fill_database(&app);
     if (trust_load(config, &app.arena, &app.trust, &why) != OK) {
-        return fail(why);
+        return process_fail(why);
     }
     fill_auth(&app);
     status = serve(&app, &waited);
@@ -440,12 +342,12 @@ int app_migrate(const struct config *config)
 
     app.config = config;
     if (!start_arena(&app)) {
-        return fail("out of memory");
+        return process_fail("out of memory");
     }
     fill_database(&app);
-    error = migrate_once(&app, &report, &why);
+    error = migration_once(&app.database, &app.arena, &report, &why);
     if (error != OK) {
-        return fail(why);
+        return process_fail(why);
     }
     (void)printf("schema version %lld, %lld migrations applied\n", (long long)report.version,
                  (long long)report.applied);

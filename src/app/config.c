@@ -39,8 +39,9 @@ static const struct config_row rows[] = {
      "http://notification-service.notification.svc.cluster.local/events", 0, 0, 0,
      "Where events are sent."},
     {"US_EVENTS", CONFIG_EVENTS, AT(events),
-     "user.registered,user.verified,session.revoked", 0, 0, 0,
-     "Event types that are published; mails always are."},
+     "user.registered,user.verification_requested,user.registration_repeated,user.verified,"
+     "session.revoked",
+     0, 0, 0, "Event types that are published. Mails are sent in any case."},
     {"US_EMAIL_VERIFICATION", CONFIG_VERIFICATION, AT(verification_required), "required", 0, 0, 0,
      "Whether an address must be verified before its account exists. `optional` lets anybody find "
      "out who has an account."},

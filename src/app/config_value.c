@@ -105,6 +105,18 @@ static enum error parse_reference(struct str value, struct str *out)
     return OK;
 }
 
+/* user.registered or com.mallhive.user.registered.v1 */
+static struct str short_event_name(struct str name)
+{
+    const struct str prefix = STR("com.mallhive.");
+    const struct str suffix = STR(".v1");
+
+    if (!str_starts(name, prefix) || !str_ends(name, suffix)) {
+        return name;
+    }
+    return str_sub(name, prefix.len, name.len - suffix.len);
+}
+
 static enum error parse_events(struct str value, event_set *out)
 {
     event_set set = 0;
@@ -112,10 +124,7 @@ static enum error parse_events(struct str value, event_set *out)
     while (value.len > 0) {
         enum event_type type;
 
-        TRY(event_type_parse(str_trim(str_cut(&value, ',')), &type));
-        if (event_has_token(type) || type == EVENT_USER_REGISTRATION_REPEATED) {
-            return ERR_INVALID; /* mails are no choice */
-        }
+        TRY(event_type_parse(short_event_name(str_trim(str_cut(&value, ','))), &type));
         set |= EVENT_BIT(type);
     }
     *out = set;
@@ -232,8 +241,8 @@ static const struct {
     [CONFIG_LIST] = {"list", "1 to 8 names separated by commas"},
     [CONFIG_DATABASE] = {"database", "a libpq URI, as in postgresql://user@host:5432/database"},
     [CONFIG_REFERENCE] = {"secret reference", "a reference to a secret, as in file:/path/to.json"},
-    [CONFIG_EVENTS] = {"events", "event types separated by commas: user.registered, user.verified, "
-                                 "session.created, session.revoked"},
+    [CONFIG_EVENTS] = {"events", "event types separated by commas, as in "
+                                 "user.registered,session.revoked (events/ has all of them)"},
     [CONFIG_SWITCH] = {"switch", "on or off"},
     [CONFIG_VERIFICATION] = {"choice", "required or optional"},
     [CONFIG_DURATION] = {"duration", "a duration from "},

@@ -52,22 +52,6 @@ struct dev {
     sigset_t signals;
 };
 
-static const char usage[] =
-    "usage: user-service dev [--data DIR] [--port N] [--json]\n"
-    "\n"
-    "Runs the service with all that it needs on 127.0.0.1: a private PostgreSQL, development\n"
-    "secrets, and an inbox that shows the mails. Ctrl-C stops all of it; the next start finds\n"
-    "the data again. Variables US_… that are set count (user-service check-config lists them).\n"
-    "\n"
-    "  --data DIR   where the data is (default .local)\n"
-    "  --port N     port of the API (default 8000, or that of US_HTTP_LISTEN)\n"
-    "  --json       one JSON object a line\n"
-    "\n"
-    "examples:\n"
-    "  user-service dev\n"
-    "  user-service dev --data /tmp/try --port 8100\n"
-    "  US_EMAIL_VERIFICATION=optional US_OPS_LISTEN=127.0.0.1:9100 user-service dev --port 8100\n";
-
 static NODISCARD enum error parse_port(const char *text, unsigned *out)
 {
     uint64_t port;
@@ -80,24 +64,17 @@ static NODISCARD enum error parse_port(const char *text, unsigned *out)
     return OK;
 }
 
-/* ERR_NOT_FOUND: help was asked for and printed. */
 static NODISCARD enum error parse_options(int argc, char **argv, struct options *out)
 {
     static const struct option known[] = {
         {"data", required_argument, NULL, 'd'}, {"port", required_argument, NULL, 'p'},
-        {"json", no_argument, NULL, 'j'},       {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
+        {"json", no_argument, NULL, 'j'},       {NULL, 0, NULL, 0},
     };
     struct options options = {.data = ".local"};
 
     optind = 1;
     for (int option = 0; (option = getopt_long(argc, argv, "", known, NULL)) != -1;) {
-        if (option == 'h') {
-            (void)fputs(usage, stdout);
-            return ERR_NOT_FOUND;
-        }
-        if (option == '?') {
-            (void)fputs(usage, stderr);
+        if (option == '?') { /* getopt has said what is wrong */
             return ERR_CONFIG;
         }
         if (option == 'd') {
@@ -111,7 +88,8 @@ static NODISCARD enum error parse_options(int argc, char **argv, struct options 
         }
     }
     if (optind < argc) {
-        (void)fprintf(stderr, "user-service dev: takes no argument \"%s\"\n%s", argv[optind], usage);
+        (void)fprintf(stderr, "user-service dev: takes no argument \"%s\"; see --help\n",
+                      argv[optind]);
         return ERR_CONFIG;
     }
     *out = options;
@@ -321,6 +299,7 @@ static NODISCARD enum error start(struct dev *self)
     TRY(choose_ports(self));
     self->service_log = dev_files_path("%s/service.log", self->folder.text);
     TRY(dev_files_log(self->service_log.text, &self->log_fd));
+    log_start(LOG_INFO, "user-service-dev", USER_SERVICE_VERSION);
     log_to(self->log_fd);
     TRY(dev_secrets_make(self->folder.text));
     set_environment(self);
@@ -374,7 +353,7 @@ int dev_main(int argc, char **argv)
     enum error error = parse_options(argc, argv, &self.options);
 
     if (error != OK) {
-        return error == ERR_NOT_FOUND ? EXIT_SUCCESS : EXIT_USAGE;
+        return EXIT_USAGE;
     }
     dev_output_start(self.options.is_json);
     block_signals(&self);

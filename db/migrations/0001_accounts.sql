@@ -7,7 +7,7 @@ CREATE TABLE users (
     email_canonical   text COLLATE "C" NOT NULL UNIQUE,
     email_verified_at timestamptz,
     password_hash     text NOT NULL,                 -- PHC string
-    pepper_kid        text,                          -- key of the pepper; null: hashed without one
+    pepper_kid        text,                          -- pepper's key; '.': none; null: imported hash
     name              text,
     locale            text,
     roles             text[] NOT NULL DEFAULT '{}',

@@ -144,6 +144,7 @@ void api_free(struct api *self)
 void api_register_metrics(void)
 {
     dispatch_register_metrics();
+    handle_login_register_metrics();
 }
 
 void api_handle(void *context, struct http_exchange *x)

@@ -6,7 +6,7 @@
 #include "metrics.h"
 #include "problem.h"
 
-enum { PROBLEM_BYTES_MAX = 4096 };
+enum { PROBLEM_BYTES_MIN = 512 };
 
 enum { METRIC_REQUESTS, METRIC_ACTIVE };
 
@@ -64,6 +64,10 @@ static void write_problem(struct request *request, enum error error, struct str 
 
     request->response = (struct http_response){.status = problem->status};
     problem_write(&out, problem, request->id, &request->findings);
+    if (out.overflowed) { /* the request has filled its arena: the least that is a problem document */
+        out = buf_in(request->arena, PROBLEM_BYTES_MIN);
+        problem_write(&out, problem, request->id, &(struct json_findings){0});
+    }
     request_reply(request, problem->status, STR("application/problem+json"),
                   out.overflowed ? STR_EMPTY : buf_str(&out));
     if (problem->status == 401) {
@@ -91,7 +95,11 @@ static void log_request(const struct request *request, enum error error, int64_t
         LOG_NUMBER("http.status_code", request->response.status),
         LOG_NUMBER("duration_ms", duration_ms),
         LOG_TEXT("network.client.ip", http_request_peer(request->x)),
-        {0}, {0}, {0}, {0}, {0},
+        {0},
+        {0},
+        {0},
+        {0},
+        {0},
     };
     size_t count = 6;
 
@@ -122,7 +130,8 @@ static void finish(struct request *request, enum error error, struct str allow)
     http_response_header(&request->response, "X-Request-Id", request->id);
     http_response_header(&request->response, "X-Content-Type-Options", STR("nosniff"));
     if (request->route == NULL || request->response.status >= 400 ||
-        (request->route->handler != handle_jwks && request->route->handler != handle_metadata)) {
+        (request->route->handler != handle_metadata_jwks &&
+         request->route->handler != handle_metadata)) {
         http_response_header(&request->response, "Cache-Control", STR("no-store"));
     }
     metric_observe(&metrics[METRIC_REQUESTS], (double)duration_ms / 1000.0,

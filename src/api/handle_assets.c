@@ -34,12 +34,12 @@ static const struct asset assets[] = {
 
 /* Nothing from elsewhere, nothing inline, no frames. Swagger UI draws its icons from data: URLs and
  * sets style attributes. */
-static const struct str docs_policy =
-    STR("default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:;"
-        " connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
-static const struct str pages_policy =
-    STR("default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none';"
-        " form-action 'none'; frame-ancestors 'none'");
+static const struct str docs_policy = STR(
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:;"
+    " connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
+static const struct str pages_policy = STR(
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none';"
+    " form-action 'none'; frame-ancestors 'none'");
 
 static bool find_file(const char *name, struct str *out)
 {
@@ -71,7 +71,7 @@ static void reply(struct request *request, const struct asset *asset, struct str
     }
 }
 
-enum error handle_asset(struct request *request)
+enum error handle_assets(struct request *request)
 {
     struct str path = http_request_path(request->x);
     struct str bytes;

@@ -30,7 +30,7 @@ static void reply_status(struct request *request, int status, const char *text)
     }
 }
 
-enum error handle_livez(struct request *request)
+enum error handle_health_livez(struct request *request)
 {
     bool stuck = a_worker_is_stuck(request->api);
 
@@ -38,7 +38,7 @@ enum error handle_livez(struct request *request)
     return OK;
 }
 
-enum error handle_readyz(struct request *request)
+enum error handle_health_readyz(struct request *request)
 {
     bool ready;
     const char *reason = health_readiness(request->api->options.health, &ready);
@@ -47,7 +47,7 @@ enum error handle_readyz(struct request *request)
     return OK;
 }
 
-enum error handle_metrics(struct request *request)
+enum error handle_health_metrics(struct request *request)
 {
     struct buf out = buf_in(request->arena, METRICS_BYTES_MAX);
     struct str body;

@@ -3,6 +3,7 @@
 
 #include "handlers.h"
 #include "json_out.h"
+#include "metrics.h"
 
 /* The client of those who name none. */
 static const struct str first_party = {"first-party", 11};
@@ -26,7 +27,15 @@ const struct route_body handle_login_body = {
     false,
 };
 
-const struct route_body handle_logout_body = {NULL, 0, 0, true};
+static struct metric logins = {.name = "user_service_logins_total",
+                               .type = METRIC_COUNTER,
+                               .help = "Logins by their result.",
+                               .labels = {"result"}};
+
+void handle_login_register_metrics(void)
+{
+    metrics_register(&logins, 1);
+}
 
 void handle_login_reply(struct request *request, const struct session_grant *grant)
 {
@@ -44,11 +53,10 @@ void handle_login_reply(struct request *request, const struct session_grant *gra
     request_reply_json(request, 200, buf_str(&out));
 }
 
-enum error handle_login(struct request *request)
+static enum error log_in(struct request *request, struct session_grant *out)
 {
     const struct login_body *body = request->body;
     struct account_login in = {.password = body->password};
-    struct session_grant grant;
 
     TRY(request_email(request, body->email, STR("/email"), &in.email));
     if (body->client_id.ptr != NULL && !str_equal(body->client_id, first_party)) {
@@ -56,16 +64,16 @@ enum error handle_login(struct request *request)
                                "no public client has this id; leave it out for first-party");
     }
     in.origin = request_origin(request, first_party);
-    TRY(account_login(request->api->options.accounts, &request->work, &in, &grant));
-    handle_login_reply(request, &grant);
-    return OK;
+    return account_login(request->api->options.accounts, &request->work, &in, out);
 }
 
-enum error handle_logout(struct request *request)
+enum error handle_login(struct request *request)
 {
-    const struct session_policy *sessions = request->api->options.accounts->sessions;
+    struct session_grant grant = {0};
+    enum error error = log_in(request, &grant);
 
-    TRY(session_logout(sessions, &request->work, &request->claims));
-    request_reply_empty(request, 204);
+    metric_count(&logins, error_code(error), NULL, NULL);
+    TRY(error);
+    handle_login_reply(request, &grant);
     return OK;
 }

@@ -77,7 +77,7 @@ enum error handle_metadata_start(struct api *api)
     return keep(&out, &api->metadata);
 }
 
-enum error handle_jwks(struct request *request)
+enum error handle_metadata_jwks(struct request *request)
 {
     request_reply_document(request, &request->api->jwks);
     return OK;

@@ -5,34 +5,35 @@
 #include "routes.h"
 
 extern const struct route_body handle_register_body;
-enum error handle_register(struct request *request);
+NODISCARD enum error handle_register(struct request *request);
 
 extern const struct route_body handle_email_verification_body;
 extern const struct route_body handle_email_verification_confirm_body;
-enum error handle_email_verification(struct request *request);
-enum error handle_email_verification_confirm(struct request *request);
+NODISCARD enum error handle_email_verification(struct request *request);
+NODISCARD enum error handle_email_verification_confirm(struct request *request);
 
 extern const struct route_body handle_login_body;
-enum error handle_login(struct request *request);
+NODISCARD enum error handle_login(struct request *request);
+void handle_login_register_metrics(void);
 /* The answer of every route that starts a session. */
 void handle_login_reply(struct request *request, const struct session_grant *grant);
 
 extern const struct route_body handle_logout_body;
-enum error handle_logout(struct request *request);
+NODISCARD enum error handle_logout(struct request *request);
 
 extern const struct route_body handle_me_patch_body;
-enum error handle_me_get(struct request *request);
-enum error handle_me_patch(struct request *request);
+NODISCARD enum error handle_me_get(struct request *request);
+NODISCARD enum error handle_me_patch(struct request *request);
 /* A user, as /v1/me and registration answer. */
 void handle_me_reply(struct request *request, int status, const struct user_profile *profile);
 
 /* Makes the documents that the two metadata routes and the JWKS route answer with. */
 NODISCARD enum error handle_metadata_start(struct api *api);
-enum error handle_jwks(struct request *request);
-enum error handle_metadata(struct request *request);
+NODISCARD enum error handle_metadata_jwks(struct request *request);
+NODISCARD enum error handle_metadata(struct request *request);
 
-enum error handle_livez(struct request *request);
-enum error handle_readyz(struct request *request);
-enum error handle_metrics(struct request *request);
+NODISCARD enum error handle_health_livez(struct request *request);
+NODISCARD enum error handle_health_readyz(struct request *request);
+NODISCARD enum error handle_health_metrics(struct request *request);
 
-enum error handle_asset(struct request *request);
+NODISCARD enum error handle_assets(struct request *request);

@@ -9,8 +9,8 @@ static const struct problem problems[] = {
      "the body is not a JSON object as RFC 8259 has it, in UTF-8, with each member once", LOG_INFO},
     {ERR_INVALID_TOKEN, 400, "Bad Request",
      "this token is not valid, was used before, or has expired; ask for a new mail", LOG_INFO},
-    {ERR_INVALID_CREDENTIALS, 401, "Unauthorized", "the e-mail address or the password is not right",
-     LOG_INFO},
+    {ERR_INVALID_CREDENTIALS, 401, "Unauthorized",
+     "the e-mail address or the password is not right", LOG_INFO},
     {ERR_UNAUTHENTICATED, 401, "Unauthorized",
      "this needs a valid access token: Authorization: Bearer <access_token>", LOG_INFO},
     {ERR_EMAIL_UNVERIFIED, 403, "Forbidden",
@@ -23,8 +23,8 @@ static const struct problem problems[] = {
     {ERR_BODY_TOO_LARGE, 413, "Content Too Large", "a body has at most 16384 bytes", LOG_INFO},
     {ERR_UNSUPPORTED_MEDIA_TYPE, 415, "Unsupported Media Type",
      "the body's Content-Type must be application/json", LOG_INFO},
-    {ERR_VALIDATION, 422, "Unprocessable Content", "some members of the body are not right: see errors",
-     LOG_INFO},
+    {ERR_VALIDATION, 422, "Unprocessable Content",
+     "some members of the body are not right: see errors", LOG_INFO},
     {ERR_INTERNAL, 500, "Internal Server Error", "something went wrong here; it has been logged",
      LOG_ERROR},
     {ERR_OVERLOADED, 503, "Service Unavailable", "too many requests at once; try again later",
@@ -88,9 +88,9 @@ const char *problem_status_label(int status)
         int status;
         const char *label;
     } labels[] = {
-        {200, "200"}, {201, "201"}, {202, "202"}, {204, "204"}, {304, "304"},
-        {400, "400"}, {401, "401"}, {403, "403"}, {404, "404"}, {405, "405"},
-        {409, "409"}, {413, "413"}, {415, "415"}, {422, "422"}, {500, "500"}, {503, "503"},
+        {200, "200"}, {201, "201"}, {202, "202"}, {204, "204"}, {304, "304"}, {400, "400"},
+        {401, "401"}, {403, "403"}, {404, "404"}, {405, "405"}, {409, "409"}, {413, "413"},
+        {415, "415"}, {422, "422"}, {500, "500"}, {503, "503"},
     };
 
     for (size_t i = 0; i < sizeof(labels) / sizeof(labels[0]); i++) {

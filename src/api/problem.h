@@ -9,6 +9,9 @@
 #include "json_in.h"
 #include "log.h"
 
+/* Room for every finding with every byte of it escaped. */
+enum { PROBLEM_BYTES_MAX = 8192 };
+
 struct problem {
     enum error error;
     int status;

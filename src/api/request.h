@@ -20,11 +20,11 @@ struct request {
     struct arena *arena;
     const struct route *route; /* NULL: none matches */
     struct str id;
-    struct str trace_id;       /* of a valid traceparent (W3C Trace Context); empty otherwise */
-    void *body;                /* the decoded body: the struct that the route's table fills */
+    struct str trace_id; /* of a valid traceparent (W3C Trace Context); empty otherwise */
+    void *body;          /* the decoded body: the struct that the route's table fills */
     struct json_findings findings;
-    struct token_claims claims; /* of routes with bearer authentication */
-    struct work work;           /* db and hash lanes only */
+    struct token_claims claims;   /* of routes with bearer authentication */
+    struct work work;             /* db and hash lanes only */
     const char *database_message; /* of a failed call; NULL if none */
     struct http_response response;
 };

@@ -17,41 +17,47 @@ static const struct route api_rows[] = {
     {HTTP_POST, "/v1/logout", "logout", handle_logout, API_DB, ROUTE_BEARER, &handle_logout_body,
      ROUTE_ALWAYS},
     {HTTP_GET, "/v1/me", "me_get", handle_me_get, API_DB, ROUTE_BEARER, NULL, ROUTE_ALWAYS},
-    {HTTP_PATCH, "/v1/me", "me_patch", handle_me_patch, API_DB, ROUTE_BEARER,
-     &handle_me_patch_body, ROUTE_ALWAYS},
-    {HTTP_GET, "/.well-known/jwks.json", "jwks", handle_jwks, API_INLINE, ROUTE_PUBLIC, NULL,
+    {HTTP_PATCH, "/v1/me", "me_patch", handle_me_patch, API_DB, ROUTE_BEARER, &handle_me_patch_body,
      ROUTE_ALWAYS},
+    {HTTP_GET, "/.well-known/jwks.json", "jwks", handle_metadata_jwks, API_INLINE, ROUTE_PUBLIC,
+     NULL, ROUTE_ALWAYS},
     {HTTP_GET, "/.well-known/oauth-authorization-server", "oauth_metadata", handle_metadata,
      API_INLINE, ROUTE_PUBLIC, NULL, ROUTE_ALWAYS},
     {HTTP_GET, "/.well-known/openid-configuration", "openid_configuration", handle_metadata,
      API_INLINE, ROUTE_PUBLIC, NULL, ROUTE_ALWAYS},
-    {HTTP_GET, "/livez", "livez", handle_livez, API_INLINE, ROUTE_PUBLIC, NULL, ROUTE_ALWAYS},
-    {HTTP_GET, "/readyz", "readyz", handle_readyz, API_INLINE, ROUTE_PUBLIC, NULL, ROUTE_ALWAYS},
-    {HTTP_GET, "/openapi.json", "openapi", handle_asset, API_INLINE, ROUTE_PUBLIC, NULL,
+    {HTTP_GET, "/livez", "livez", handle_health_livez, API_INLINE, ROUTE_PUBLIC, NULL,
+     ROUTE_ALWAYS},
+    {HTTP_GET, "/readyz", "readyz", handle_health_readyz, API_INLINE, ROUTE_PUBLIC, NULL,
+     ROUTE_ALWAYS},
+    {HTTP_GET, "/openapi.json", "openapi", handle_assets, API_INLINE, ROUTE_PUBLIC, NULL,
      ROUTE_DOCS},
-    {HTTP_GET, "/docs", "docs", handle_asset, API_INLINE, ROUTE_PUBLIC, NULL, ROUTE_DOCS},
-    {HTTP_GET, "/docs/init.js", "docs_init", handle_asset, API_INLINE, ROUTE_PUBLIC, NULL,
+    {HTTP_GET, "/docs", "docs", handle_assets, API_INLINE, ROUTE_PUBLIC, NULL, ROUTE_DOCS},
+    {HTTP_GET, "/docs/init.js", "docs_init", handle_assets, API_INLINE, ROUTE_PUBLIC, NULL,
      ROUTE_DOCS},
-    {HTTP_GET, "/docs/swagger-ui.css", "docs_css", handle_asset, API_INLINE, ROUTE_PUBLIC, NULL,
+    {HTTP_GET, "/docs/swagger-ui.css", "docs_css", handle_assets, API_INLINE, ROUTE_PUBLIC, NULL,
      ROUTE_DOCS},
-    {HTTP_GET, "/docs/swagger-ui-bundle.js", "docs_bundle", handle_asset, API_INLINE, ROUTE_PUBLIC,
+    {HTTP_GET, "/docs/swagger-ui-bundle.js", "docs_bundle", handle_assets, API_INLINE, ROUTE_PUBLIC,
      NULL, ROUTE_DOCS},
-    {HTTP_GET, "/verify", "page_verify", handle_asset, API_INLINE, ROUTE_PUBLIC, NULL, ROUTE_PAGES},
-    {HTTP_GET, "/reset", "page_reset", handle_asset, API_INLINE, ROUTE_PUBLIC, NULL, ROUTE_PAGES},
-    {HTTP_GET, "/email-change", "page_email_change", handle_asset, API_INLINE, ROUTE_PUBLIC, NULL,
+    {HTTP_GET, "/verify", "page_verify", handle_assets, API_INLINE, ROUTE_PUBLIC, NULL,
      ROUTE_PAGES},
-    {HTTP_GET, "/email-undo", "page_email_undo", handle_asset, API_INLINE, ROUTE_PUBLIC, NULL,
+    {HTTP_GET, "/reset", "page_reset", handle_assets, API_INLINE, ROUTE_PUBLIC, NULL, ROUTE_PAGES},
+    {HTTP_GET, "/email-change", "page_email_change", handle_assets, API_INLINE, ROUTE_PUBLIC, NULL,
      ROUTE_PAGES},
-    {HTTP_GET, "/pages/pages.css", "pages_css", handle_asset, API_INLINE, ROUTE_PUBLIC, NULL,
+    {HTTP_GET, "/email-undo", "page_email_undo", handle_assets, API_INLINE, ROUTE_PUBLIC, NULL,
      ROUTE_PAGES},
-    {HTTP_GET, "/pages/pages.js", "pages_js", handle_asset, API_INLINE, ROUTE_PUBLIC, NULL,
+    {HTTP_GET, "/pages/pages.css", "pages_css", handle_assets, API_INLINE, ROUTE_PUBLIC, NULL,
+     ROUTE_PAGES},
+    {HTTP_GET, "/pages/pages.js", "pages_js", handle_assets, API_INLINE, ROUTE_PUBLIC, NULL,
      ROUTE_PAGES},
 };
 
 static const struct route ops_rows[] = {
-    {HTTP_GET, "/metrics", "metrics", handle_metrics, API_INLINE, ROUTE_PUBLIC, NULL, ROUTE_ALWAYS},
-    {HTTP_GET, "/livez", "livez", handle_livez, API_INLINE, ROUTE_PUBLIC, NULL, ROUTE_ALWAYS},
-    {HTTP_GET, "/readyz", "readyz", handle_readyz, API_INLINE, ROUTE_PUBLIC, NULL, ROUTE_ALWAYS},
+    {HTTP_GET, "/metrics", "metrics", handle_health_metrics, API_INLINE, ROUTE_PUBLIC, NULL,
+     ROUTE_ALWAYS},
+    {HTTP_GET, "/livez", "livez", handle_health_livez, API_INLINE, ROUTE_PUBLIC, NULL,
+     ROUTE_ALWAYS},
+    {HTTP_GET, "/readyz", "readyz", handle_health_readyz, API_INLINE, ROUTE_PUBLIC, NULL,
+     ROUTE_ALWAYS},
 };
 
 const struct route_table routes_api = {api_rows, sizeof(api_rows) / sizeof(api_rows[0])};
@@ -121,8 +127,7 @@ void routes_describe(struct buf *out)
         json_member_str(&json, "path", str_from(route->path));
         json_member_str(&json, "operation_id", str_from(route->operation));
         json_member_str(&json, "lane", str_from(lane_name(route->lane)));
-        json_member_str(&json, "auth",
-                        route->auth == ROUTE_BEARER ? STR("bearer") : STR("public"));
+        json_member_str(&json, "auth", route->auth == ROUTE_BEARER ? STR("bearer") : STR("public"));
         json_member_bool(&json, "body", route->body != NULL);
         json_object_end(&json);
     }

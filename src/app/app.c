@@ -12,14 +12,15 @@
 #include "mailroom.h"
 #include "migration.h"
 #include "process.h"
+#include "process_metrics.h"
 #include "relay.h"
 #include "relay_metrics.h"
 #include "trust.h"
 
 enum {
     START_ARENA_BYTES = 512 * 1024,
-    DRAIN_MS = 1000,    /* balancers that still have us on their list are served */
-    FINISH_MS = 10000,  /* what is under way may take its deadline */
+    DRAIN_MS = 1000,   /* balancers that still have us on their list are served */
+    FINISH_MS = 10000, /* what is under way may take its deadline */
     CONNECT_TIMEOUT_MS = 3000,
     REGISTRATION_TTL_S = 86400,
     CONNECTIONS_MAX = 4096,
@@ -107,7 +108,7 @@ static void fill_auth(struct app *self)
         .codepoints_min = (unsigned)config->password_min_length,
         .peppered = config->password_pepper,
     };
-    passwords_init(&self->passwords, hash_cost(config));
+    password_init(&self->passwords, hash_cost(config));
     self->sessions = (struct session_policy){
         .keyring = self->trust.keyring,
         .tokens = &self->tokens,
@@ -196,8 +197,9 @@ static enum error start_api(struct app *self)
     return api_start(&options, &self->api);
 }
 
-static enum error start_server(struct app *self, struct http_server_options *options,
-                               struct http_server **out, const char **why)
+static enum error start_server(struct app *self, const char *variable,
+                               struct http_server_options *options, struct http_server **out,
+                               const char **why)
 {
     options->context = self->api;
     options->user_bytes = api_user_bytes();
@@ -206,7 +208,11 @@ static enum error start_server(struct app *self, struct http_server_options *opt
     options->body_ms = 15000;
     options->response_ms = 30000;
     options->keep_alive_s = KEEP_ALIVE_S;
-    return http_server_start(options, out, why);
+    if (http_server_start(options, out, why) != OK) {
+        *why = arena_terminated(&self->arena, arena_printf(&self->arena, "%s: %s", variable, *why));
+        return ERR_CONFIG;
+    }
+    return OK;
 }
 
 static enum error start_servers(struct app *self, const char **why)
@@ -233,8 +239,8 @@ static enum error start_servers(struct app *self, const char **why)
         .handle = api_handle,
     };
 
-    TRY(start_server(self, &ops, &self->ops_server, why));
-    return start_server(self, &api, &self->api_server, why);
+    TRY(start_server(self, "US_OPS_LISTEN", &ops, &self->ops_server, why));
+    return start_server(self, "US_HTTP_LISTEN", &api, &self->api_server, why);
 }
 
 static void wait_until_idle(const struct app *self)
@@ -280,6 +286,7 @@ static void register_metrics(void)
     api_register_metrics();
     lanes_register_metrics();
     relay_metrics_register();
+    process_metrics_register();
 }
 
 static int serve(struct app *self, const sigset_t *waited)
@@ -316,7 +323,6 @@ int app_serve(const struct config *config)
     int status;
 
     app.config = config;
-    log_start(config->log_level, "user-service", USER_SERVICE_VERSION);
     process_harden();
     process_block_signals(&waited);
     http_client_start();

@@ -8,7 +8,7 @@
 
 #include "config.h"
 
-/* `user-service serve`: returns the exit status. */
+/* `user-service serve`: returns the exit status. log_start was called. */
 int app_serve(const struct config *config);
 /* `user-service migrate`: brings the schema up to date and says what it did. */
 int app_migrate(const struct config *config);

@@ -19,7 +19,7 @@ static char text[TEXT_BYTES_MAX]; /* what a command prints */
 struct command {
     const char *name;
     const char *summary;
-    const char *help; /* usage and examples */
+    const char *help;                  /* usage and examples */
     int (*run)(int argc, char **argv); /* arguments behind the command's name */
 };
 
@@ -47,8 +47,18 @@ static void print_problems(const char *prefix, struct str lines)
     }
 }
 
-/* Loads the configuration; a strict one takes no variable that it does not know. */
-static bool load_config(struct config *config, bool strict)
+/* What is done with a variable that nobody knows. */
+enum unknown_variables { UNKNOWN_WARN, UNKNOWN_REFUSE, UNKNOWN_LOG };
+
+static void log_unknown(const struct config *config, struct str lines)
+{
+    log_start(config->log_level, "user-service", USER_SERVICE_VERSION);
+    while (lines.len > 0) {
+        log_warn("unknown variable", LOG_TEXT("variable", str_cut(&lines, '\n')));
+    }
+}
+
+static bool load_config(struct config *config, enum unknown_variables mode)
 {
     static char problem_memory[8192];
     static char unknown_memory[4096];
@@ -56,9 +66,13 @@ static bool load_config(struct config *config, bool strict)
     struct buf unknown = buf_over(unknown_memory, sizeof(unknown_memory));
     bool good = config_load(config, &problems, &unknown) == OK;
 
-    print_problems(strict ? "" : "warning: ", buf_str(&unknown));
+    if (good && mode == UNKNOWN_LOG) {
+        log_unknown(config, buf_str(&unknown));
+    } else {
+        print_problems(mode == UNKNOWN_REFUSE ? "" : "warning: ", buf_str(&unknown));
+    }
     print_problems("", buf_str(&problems));
-    return good && !(strict && unknown.len > 0);
+    return good && !(mode == UNKNOWN_REFUSE && unknown.len > 0);
 }
 
 static int run_serve(int argc, char **argv)
@@ -68,7 +82,7 @@ static int run_serve(int argc, char **argv)
     if (argc > 0) {
         return misunderstood(argv[0]);
     }
-    return load_config(&config, false) ? app_serve(&config) : EXIT_FAILURE;
+    return load_config(&config, UNKNOWN_LOG) ? app_serve(&config) : EXIT_FAILURE;
 }
 
 /* It reads its options with getopt, which begins behind a name. */
@@ -84,7 +98,7 @@ static int run_migrate(int argc, char **argv)
     if (argc > 0) {
         return misunderstood(argv[0]);
     }
-    return load_config(&config, false) ? app_migrate(&config) : EXIT_FAILURE;
+    return load_config(&config, UNKNOWN_WARN) ? app_migrate(&config) : EXIT_FAILURE;
 }
 
 static int run_check_config(int argc, char **argv)
@@ -102,7 +116,7 @@ static int run_check_config(int argc, char **argv)
             return misunderstood(argv[i]);
         }
     }
-    good = load_config(&config, strict);
+    good = load_config(&config, strict ? UNKNOWN_REFUSE : UNKNOWN_WARN);
     if (json) {
         config_describe(&out);
         buf_append_byte(&out, '\n');
@@ -138,7 +152,7 @@ static int run_healthcheck(int argc, char **argv)
     if (argc > 0) {
         return misunderstood(argv[0]);
     }
-    if (!load_config(&config, false)) {
+    if (!load_config(&config, UNKNOWN_WARN)) {
         return EXIT_FAILURE;
     }
     if (healthcheck_ask(config.ops_listen) != OK) {
@@ -186,7 +200,8 @@ static const struct command commands[] = {
      "example:\n"
      "  US_PUBLIC_URL=https://user.example.com US_AUDIENCE=shop \\\n"
      "  US_DATABASE_URL=postgresql://user_service@db.example.com/users?sslmode=verify-full \\\n"
-     "  US_JWT_SECRET=file:/run/secrets/jwt.json US_KEYRING_SECRET=file:/run/secrets/keyring.json \\\n"
+     "  US_JWT_SECRET=file:/run/secrets/jwt.json US_KEYRING_SECRET=file:/run/secrets/keyring.json "
+     "\\\n"
      "  US_WEBHOOK_SECRET=file:/run/secrets/webhook.json user-service serve\n",
      run_serve},
     {"dev", "The service with a private PostgreSQL and an inbox, for one's own machine.",

@@ -65,11 +65,10 @@ static const struct config_row rows[] = {
      "Workers for all other database work, each with its own connection."},
     {"US_IO_THREADS", CONFIG_NUMBER, AT(io_threads), "0", 0, 64, 0,
      "Threads that read requests; 0: one a CPU of the quota."},
-    {"US_LOG_LEVEL", CONFIG_LEVEL, AT(log_level), "info", 0, 0, 0,
-     "debug, info, warn or error."},
+    {"US_LOG_LEVEL", CONFIG_LEVEL, AT(log_level), "info", 0, 0, 0, "debug, info, warn or error."},
 };
 
-enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
+enum { ROWS = sizeof(rows) / sizeof(rows[0]), SHOWN_BYTES_MAX = 100 };
 
 /* What is in force; NULL for one that is required and missing. */
 static const char *value_of(const struct config_row *row)
@@ -79,6 +78,19 @@ static const char *value_of(const struct config_row *row)
     return value != NULL ? value : row->fallback;
 }
 
+/* Of a value or a name what one line of a terminal can show. */
+static void append_shown(struct buf *out, struct str text)
+{
+    for (size_t i = 0; i < text.len && i < SHOWN_BYTES_MAX; i++) {
+        char c = text.ptr[i];
+
+        buf_append_byte(out, c >= ' ' && c <= '~' ? c : '?');
+    }
+    if (text.len > SHOWN_BYTES_MAX) {
+        buf_append(out, STR("..."));
+    }
+}
+
 static void load_row(const struct config_row *row, struct config *out, struct buf *problems)
 {
     const char *value = value_of(row);
@@ -86,8 +98,10 @@ static void load_row(const struct config_row *row, struct config *out, struct bu
     if (value == NULL) {
         buf_printf(problems, "%s: is missing; takes ", row->name);
     } else if (config_value_parse(row, str_from(value), (char *)out + row->offset) != OK) {
-        buf_printf(problems, "%s: got \"%s\"; takes ", row->name,
-                   (row->flags & CONFIG_SECRET) != 0 ? "(hidden)" : value);
+        buf_printf(problems, "%s: got \"", row->name);
+        append_shown(problems,
+                     (row->flags & CONFIG_SECRET) != 0 ? STR("(hidden)") : str_from(value));
+        buf_append(problems, STR("\"; takes "));
     } else {
         return;
     }
@@ -112,7 +126,8 @@ static void find_unknown(struct buf *unknown)
         struct str name = str_cut(&rest, '=');
 
         if (str_starts(name, STR("US_")) && !is_known(name)) {
-            buf_printf(unknown, "%.*s: no variable of this version\n", STR_ARG(name));
+            append_shown(unknown, name);
+            buf_append(unknown, STR(": no variable of this version\n"));
         }
     }
 }
@@ -144,7 +159,7 @@ enum error config_load(struct config *out, struct buf *problems, struct buf *unk
     if (problems->len == 0) {
         check_together(&config, problems);
     }
-    if (problems->len > 0) {
+    if (problems->len > 0 || problems->overflowed) {
         return ERR_CONFIG;
     }
     *out = config;

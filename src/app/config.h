@@ -12,7 +12,8 @@
 #include "event.h"
 #include "log.h"
 
-enum { CONFIG_AUDIENCES_MAX = 8 };
+/* The longest issuer and audiences leave room for the rest of a token (TOKEN_BYTES_MAX). */
+enum { CONFIG_AUDIENCES_MAX = 8, CONFIG_NAME_BYTES_MAX = 64, CONFIG_URL_BYTES_MAX = 512 };
 
 struct config_list {
     struct str items[CONFIG_AUDIENCES_MAX];
@@ -22,7 +23,7 @@ struct config_list {
 struct config {
     struct str http_listen;
     struct str ops_listen;
-    struct str public_url; /* the issuer; no slash at its end */
+    struct str public_url;  /* the issuer; no slash at its end */
     struct str link_verify; /* empty: the built-in page */
     bool pages;
     bool docs;

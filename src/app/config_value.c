@@ -3,11 +3,11 @@
 
 #include <string.h>
 
-enum { LISTEN_BYTES_MAX = 128, URL_BYTES_MAX = 1024 };
+enum { LISTEN_BYTES_MAX = 128 };
 
 static enum error parse_listen(struct str value, struct str *out)
 {
-    struct str port = value;
+    struct str port;
     uint64_t number;
     size_t colon = value.len;
 
@@ -25,7 +25,7 @@ static enum error parse_listen(struct str value, struct str *out)
 
 static bool is_url(struct str value)
 {
-    struct str host = value;
+    struct str host;
 
     if (str_starts(value, STR("https://"))) {
         host = str_sub(value, 8, value.len);
@@ -34,7 +34,7 @@ static bool is_url(struct str value)
     } else {
         return false;
     }
-    if (host.len == 0 || host.ptr[0] == '/' || value.len > URL_BYTES_MAX) {
+    if (host.len == 0 || host.ptr[0] == '/' || value.len > CONFIG_URL_BYTES_MAX) {
         return false;
     }
     for (size_t i = 0; i < value.len; i++) {
@@ -75,7 +75,8 @@ static enum error parse_list(struct str value, struct config_list *out)
     while (value.len > 0) {
         struct str item = str_trim(str_cut(&value, ','));
 
-        if (item.len == 0 || list.count == CONFIG_AUDIENCES_MAX) {
+        if (item.len == 0 || item.len > CONFIG_NAME_BYTES_MAX ||
+            list.count == CONFIG_AUDIENCES_MAX) {
             return ERR_INVALID;
         }
         list.items[list.count++] = item;
@@ -87,10 +88,41 @@ static enum error parse_list(struct str value, struct config_list *out)
     return OK;
 }
 
+/* host, host:port, [address]:port, or nothing at all: the socket's folder may stand in the query. */
+static bool is_database_host(struct str host)
+{
+    uint64_t port;
+    size_t colon = host.len;
+
+    while (colon > 0 && host.ptr[colon - 1] != ':' && host.ptr[colon - 1] != ']') {
+        colon--;
+    }
+    if (colon == 0 || host.ptr[colon - 1] == ']') {
+        return colon == host.len || colon == 0;
+    }
+    return str_to_u64(str_sub(host, colon, host.len), &port) == OK && port >= 1 && port <= 65535;
+}
+
+/* postgresql://[user[:password]@][host[:port],…][/database][?…] */
 static enum error parse_database(struct str value, struct str *out)
 {
+    struct str rest = value;
+    struct str hosts;
+
     if (!str_starts(value, STR("postgres://")) && !str_starts(value, STR("postgresql://"))) {
         return ERR_INVALID;
+    }
+    (void)str_cut(&rest, '/');
+    (void)str_cut(&rest, '/');
+    hosts = str_cut(&rest, '/');
+    hosts = str_cut(&hosts, '?');
+    while (str_find(hosts, '@', &(size_t){0})) {
+        (void)str_cut(&hosts, '@');
+    }
+    while (hosts.len > 0) {
+        if (!is_database_host(str_cut(&hosts, ','))) {
+            return ERR_INVALID;
+        }
     }
     *out = value;
     return OK;
@@ -234,11 +266,12 @@ static const struct {
     const char *takes;
 } types[] = {
     [CONFIG_LISTEN] = {"listen", "an address and a port, as in 0.0.0.0:8000 or [::]:8000"},
-    [CONFIG_URL] = {"url", "an http or https URL without a slash at its end, query or fragment, as in "
-                           "https://user.example.com"},
+    [CONFIG_URL] = {"url",
+                    "an http or https URL without a slash at its end, query or fragment, as in "
+                    "https://user.example.com"},
     [CONFIG_LINK] = {"link", "an http or https URL with {token} in it, as in "
                              "https://example.com/verify#token={token}"},
-    [CONFIG_LIST] = {"list", "1 to 8 names separated by commas"},
+    [CONFIG_LIST] = {"list", "1 to 8 names of at most 64 bytes separated by commas"},
     [CONFIG_DATABASE] = {"database", "a libpq URI, as in postgresql://user@host:5432/database"},
     [CONFIG_REFERENCE] = {"secret reference", "a reference to a secret, as in file:/path/to.json"},
     [CONFIG_EVENTS] = {"events", "event types separated by commas, as in "

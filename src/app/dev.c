@@ -25,7 +25,7 @@ enum {
     INBOX_PORT = 8025,
     PORT_MAX = 65535,
     READY_MS = 60000,
-    READY_POLL_MS = 10,
+    READY_POLL_MS = 20,
     STOP_MS = 30000,
     IDLE_POLL_MS = 1000,
     ARENA_BYTES = 64 * 1024,
@@ -67,8 +67,10 @@ static NODISCARD enum error parse_port(const char *text, unsigned *out)
 static NODISCARD enum error parse_options(int argc, char **argv, struct options *out)
 {
     static const struct option known[] = {
-        {"data", required_argument, NULL, 'd'}, {"port", required_argument, NULL, 'p'},
-        {"json", no_argument, NULL, 'j'},       {NULL, 0, NULL, 0},
+        {"data", required_argument, NULL, 'd'},
+        {"port", required_argument, NULL, 'p'},
+        {"json", no_argument, NULL, 'j'},
+        {NULL, 0, NULL, 0},
     };
     struct options options = {.data = ".local"};
 
@@ -113,29 +115,48 @@ static NODISCARD enum error take_folder(struct dev *self)
     return error;
 }
 
-static NODISCARD enum error require_port(unsigned port, const char *what, const char *remedy)
+struct listener {
+    const char *variable;
+    const char *name;
+    const char *remedy;
+};
+
+static NODISCARD enum error require_port(const struct listener *listener, unsigned *out)
 {
-    if (port == 0 || dev_network_is_free(port)) {
-        return OK;
+    unsigned port = dev_environment_port(listener->variable);
+
+    if (port == 0) {
+        (void)fprintf(stderr,
+                      "user-service dev: %s takes an address with a port of 1 to 65535, such as "
+                      "127.0.0.1:8100, got \"%s\"\n",
+                      listener->variable, dev_environment_get(listener->variable));
+        return ERR_CONFIG;
     }
-    (void)fprintf(stderr, "user-service dev: port %u for the %s is taken by another program: %s\n",
-                  port, what, remedy);
-    return ERR_CONFIG;
+    if (!dev_network_is_free(port)) {
+        (void)fprintf(stderr,
+                      "user-service dev: port %u for the %s is taken by another program: choose "
+                      "one with %s\n",
+                      port, listener->name, listener->remedy);
+        return ERR_CONFIG;
+    }
+    *out = port;
+    return OK;
 }
 
 /* The listeners first, as the other settings name their ports. */
 static NODISCARD enum error choose_ports(struct dev *self)
 {
+    static const struct listener api = {"US_HTTP_LISTEN", "API", "--port N"};
+    static const struct listener ops = {"US_OPS_LISTEN", "operations listener",
+                                        "US_OPS_LISTEN=127.0.0.1:N"};
+
     if (self->options.port != 0) {
-        dev_environment_set("US_HTTP_LISTEN", "127.0.0.1:%u", self->options.port);
+        dev_environment_set(api.variable, "127.0.0.1:%u", self->options.port);
     }
-    dev_environment_default("US_HTTP_LISTEN", "127.0.0.1:%d", API_PORT);
-    dev_environment_default("US_OPS_LISTEN", "127.0.0.1:%d", OPS_PORT);
-    self->api_port = dev_environment_port("US_HTTP_LISTEN");
-    self->ops_port = dev_environment_port("US_OPS_LISTEN");
-    TRY(require_port(self->api_port, "API", "choose one with --port N"));
-    return require_port(self->ops_port, "operations listener",
-                        "choose one with US_OPS_LISTEN=127.0.0.1:N");
+    dev_environment_default(api.variable, "127.0.0.1:%d", API_PORT);
+    dev_environment_default(ops.variable, "127.0.0.1:%d", OPS_PORT);
+    TRY(require_port(&api, &self->api_port));
+    return require_port(&ops, &self->ops_port);
 }
 
 static void set_environment(const struct dev *self)
@@ -338,10 +359,15 @@ static void stop(struct dev *self)
 
 static void block_signals(struct dev *self)
 {
+    struct sigaction hang_up;
+
     (void)sigemptyset(&self->signals);
     (void)sigaddset(&self->signals, SIGINT);
     (void)sigaddset(&self->signals, SIGTERM);
-    (void)sigaddset(&self->signals, SIGHUP);
+    /* Under nohup it is ignored, but waiting for it would see it all the same. */
+    if (sigaction(SIGHUP, NULL, &hang_up) == 0 && hang_up.sa_handler != SIG_IGN) {
+        (void)sigaddset(&self->signals, SIGHUP);
+    }
     (void)sigaddset(&self->signals, SIGCHLD);
     (void)pthread_sigmask(SIG_BLOCK, &self->signals, NULL);
     (void)signal(SIGPIPE, SIG_IGN);

@@ -156,8 +156,7 @@ static void child_main(const struct dev_child_options *options, const struct id_
     _exit(sent == (ssize_t)sizeof(failure) ? EXIT_NOT_STARTED : EXIT_FAILURE);
 }
 
-NODISCARD enum error dev_child_start(const struct dev_child_options *options,
-                                     struct dev_child *out)
+NODISCARD enum error dev_child_start(const struct dev_child_options *options, struct dev_child *out)
 {
     struct id_maps maps = id_maps_for(&options->identity);
     pid_t parent = getpid();

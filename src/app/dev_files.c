@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { TAIL_BYTES_MAX = 4096, TREE_DEPTH_MAX = 32, FOLDER_BYTES_MAX = 1024 };
+enum { TAIL_BYTES_MAX = 8192, TAIL_LINES_MAX = 8, TREE_DEPTH_MAX = 32, FOLDER_BYTES_MAX = 1024 };
 
 static NODISCARD enum error complain(const char *what, const char *path)
 {
@@ -107,7 +107,7 @@ static void rotate(const char *path)
     struct dev_path old = dev_files_path("%s.1", path);
     struct stat status;
 
-    if (stat(path, &status) == 0 && status.st_size > DEV_LOG_BYTES_MAX) {
+    if (stat(path, &status) == 0 && status.st_size > 0) {
         (void)rename(path, old.text);
     }
 }
@@ -141,26 +141,36 @@ long dev_files_read(const char *path, char *out, size_t cap)
     return length;
 }
 
+/* Where the last TAIL_LINES_MAX lines begin. */
+static const char *last_lines(const char *text, size_t length)
+{
+    size_t at = length > 0 ? length - 1 : 0; /* the newline at the end begins no line */
+    unsigned lines = 0;
+
+    while (at > 0) {
+        if (text[at - 1] == '\n' && ++lines == TAIL_LINES_MAX) {
+            break;
+        }
+        at--;
+    }
+    return text + at;
+}
+
 void dev_files_tail(const char *path)
 {
     char text[TAIL_BYTES_MAX + 1];
-    char *rest = text;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     ssize_t length;
+    char *rest;
 
     if (fd < 0) {
         return;
     }
-    if (lseek(fd, -TAIL_BYTES_MAX, SEEK_END) >= 0) {
-        rest = NULL; /* begins inside a line */
-    }
+    (void)lseek(fd, -TAIL_BYTES_MAX, SEEK_END); /* a shorter file is read from its start */
     length = read(fd, text, TAIL_BYTES_MAX);
     (void)close(fd);
     text[length < 0 ? 0 : length] = '\0';
-    if (rest == NULL) {
-        rest = strchr(text, '\n');
-        rest = rest == NULL ? text : rest + 1;
-    }
+    rest = text + (last_lines(text, strlen(text)) - text);
     (void)fprintf(stderr, "the last lines of %s:\n", path);
     for (char *line = strsep(&rest, "\n"); line != NULL; line = strsep(&rest, "\n")) {
         if (*line != '\0') {

@@ -11,7 +11,7 @@
 
 #include "str.h"
 
-enum { DEV_PATH_BYTES_MAX = PATH_MAX, DEV_LOG_BYTES_MAX = 16 * 1024 * 1024 };
+enum { DEV_PATH_BYTES_MAX = PATH_MAX };
 
 struct dev_path {
     char text[DEV_PATH_BYTES_MAX];
@@ -25,7 +25,7 @@ NODISCARD enum error dev_files_folder(const char *folder, struct dev_path *out);
  * when another process holds it. */
 NODISCARD enum error dev_files_lock(const char *path);
 bool dev_files_exist(const char *path);
-/* Opened to append, 0600. One that has grown beyond DEV_LOG_BYTES_MAX becomes `path`.1 first. */
+/* A new one to append to, 0600; that of the last start becomes `path`.1. */
 NODISCARD enum error dev_files_log(const char *path, int *out_fd);
 /* The last lines, indented, to standard error. */
 void dev_files_tail(const char *path);

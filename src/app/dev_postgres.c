@@ -17,9 +17,11 @@
 
 #define SERVERS "/usr/lib/postgresql"
 #define OWNER "user_service"
+#define SOCKET_FOLDER "/tmp/us-dev-XXXXXX"
 #define PORT "5432" /* names the socket file; nothing listens on TCP */
 
 enum { READY_MS = 120000, STOP_MS = 30000, POLL_MS = 5, NOBODY = 65534, FOLDER_ID_BYTES = 8 };
+enum { SOCKET_PREFIX_BYTES = sizeof(SOCKET_FOLDER) - sizeof("XXXXXX") };
 
 /* Not the caller's: PGDATA, PGPORT and the like would change what the programs do. */
 static char *const environment[] = {(char[]){"PATH=/usr/bin:/bin"}, (char[]){"LC_ALL=C"},
@@ -128,7 +130,7 @@ static NODISCARD enum error check_version(const struct dev_postgres *self)
     struct dev_path path = dev_files_path("%s/PG_VERSION", self->data.text);
     char text[16];
     char *rest = text;
-    char *found = text;
+    const char *found;
 
     if (dev_files_read(path.text, text, sizeof(text)) <= 0) {
         (void)fprintf(stderr,
@@ -152,9 +154,16 @@ static NODISCARD enum error run_initdb(const struct dev_postgres *self, const ch
 {
     struct dev_path program = dev_files_path("%s/initdb", self->programs.text);
     struct dev_path target = dev_files_path("%s", data);
-    char *arguments[] = {program.text, (char[]){"-D"}, target.text, (char[]){"-U"},
-                         (char[]){OWNER}, (char[]){"--auth=trust"}, (char[]){"--locale=C"},
-                         (char[]){"-E"}, (char[]){"UTF8"}, NULL};
+    char *arguments[] = {program.text,
+                         (char[]){"-D"},
+                         target.text,
+                         (char[]){"-U"},
+                         (char[]){OWNER},
+                         (char[]){"--auth=trust"},
+                         (char[]){"--locale=C"},
+                         (char[]){"-E"},
+                         (char[]){"UTF8"},
+                         NULL};
     const struct dev_child_options options = {
         .name = "initdb",
         .program = program.text,
@@ -188,10 +197,26 @@ static NODISCARD enum error make_cluster(const struct dev_postgres *self, int lo
     return OK;
 }
 
-static NODISCARD enum error make_socket_folder(struct dev_postgres *self)
+/* What a killed predecessor left: its name stands in the data folder. */
+static NODISCARD enum error remove_old_socket_folder(const char *note)
 {
+    char old[sizeof(SOCKET_FOLDER)];
+
+    if (dev_files_read(note, old, sizeof(old)) != sizeof(old) - 1 ||
+        strncmp(old, SOCKET_FOLDER, SOCKET_PREFIX_BYTES) != 0 ||
+        strchr(old + SOCKET_PREFIX_BYTES, '/') != NULL) {
+        return OK;
+    }
+    return dev_files_remove_tree(old);
+}
+
+static NODISCARD enum error make_socket_folder(struct dev_postgres *self, const char *folder)
+{
+    struct dev_path note = dev_files_path("%s/socket", folder);
+
+    TRY(remove_old_socket_folder(note.text));
     /* A socket's path has at most 107 bytes, and a clone may lie deep. */
-    (void)snprintf(self->socket_folder, sizeof(self->socket_folder), "/tmp/us-dev-XXXXXX");
+    (void)snprintf(self->socket_folder, sizeof(self->socket_folder), SOCKET_FOLDER);
     if (mkdtemp(self->socket_folder) == NULL) {
         self->socket_folder[0] = '\0';
         return complain("make a folder in", "/tmp");
@@ -200,6 +225,7 @@ static NODISCARD enum error make_socket_folder(struct dev_postgres *self)
         chown(self->socket_folder, self->identity.uid, self->identity.gid) != 0) {
         return complain("give away", self->socket_folder);
     }
+    TRY(dev_files_write(note.text, str_from(self->socket_folder)));
     (void)snprintf(self->url, sizeof(self->url),
                    "postgresql://" OWNER "@/postgres?host=%s&port=" PORT, self->socket_folder);
     return OK;
@@ -278,14 +304,14 @@ static NODISCARD enum error wait_ready(struct dev_postgres *self)
     return OK;
 }
 
-static NODISCARD enum error start(struct dev_postgres *self, int log)
+static NODISCARD enum error start(struct dev_postgres *self, const char *folder, int log)
 {
     if (!dev_files_exist(self->data.text)) {
         TRY(make_cluster(self, log));
     }
     TRY(check_version(self));
     TRY(dev_orphans_end(self->data.text));
-    TRY(make_socket_folder(self));
+    TRY(make_socket_folder(self, folder));
     TRY(start_server(self, log));
     return wait_ready(self);
 }
@@ -301,7 +327,7 @@ NODISCARD enum error dev_postgres_start(const char *folder, struct dev_postgres 
     TRY(find_programs(&self));
     TRY(choose_identity(&self, folder));
     TRY(dev_files_log(self.log.text, &log));
-    error = start(&self, log);
+    error = start(&self, folder, log);
     (void)close(log);
     if (error != OK) {
         dev_postgres_stop(&self);

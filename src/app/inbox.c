@@ -71,8 +71,8 @@ static int take(struct inbox *self, const struct inbox_event *event, struct str 
     bool is_new;
 
     (void)pthread_mutex_lock(&self->lock);
-    attempt.status = inbox_controls_decide(&self->controls, strcmp(signature, "valid") == 0,
-                                           &attempt.is_taken);
+    attempt.status =
+        inbox_controls_decide(&self->controls, strcmp(signature, "valid") == 0, &attempt.is_taken);
     is_new = inbox_box_add(self->box, event, body, &attempt);
     if (is_new && event->is_mail && self->options.on_mail != NULL) {
         self->options.on_mail(self->options.context, &mail);
@@ -280,10 +280,10 @@ static const struct inbox_route {
     const char *path;
     void (*handle)(struct inbox *self, struct http_exchange *x);
 } routes[] = {
-    {HTTP_POST, "/events", post_events},     {HTTP_GET, "/events", get_events},
-    {HTTP_GET, "/mails", get_mails},         {HTTP_POST, "/controls", post_controls},
-    {HTTP_GET, "/controls", get_controls},   {HTTP_GET, "/", get_page},
-    {HTTP_GET, "/inbox.css", get_style},     {HTTP_GET, "/inbox.js", get_script},
+    {HTTP_POST, "/events", post_events},   {HTTP_GET, "/events", get_events},
+    {HTTP_GET, "/mails", get_mails},       {HTTP_POST, "/controls", post_controls},
+    {HTTP_GET, "/controls", get_controls}, {HTTP_GET, "/", get_page},
+    {HTTP_GET, "/inbox.css", get_style},   {HTTP_GET, "/inbox.js", get_script},
 };
 
 /* Against a name elsewhere that was made to resolve to this machine (DNS rebinding). */
@@ -309,8 +309,9 @@ static void handle(void *context, struct http_exchange *x)
             return;
         }
     }
-    respond_text(x, 404, STR("the inbox has GET / /mails /events /controls and POST /events "
-                             "/controls\n"));
+    respond_text(x, 404,
+                 STR("the inbox has GET / /mails /events /controls and POST /events "
+                     "/controls\n"));
 }
 
 static NODISCARD enum error listen_on(struct inbox *self, unsigned port, const char **why)

@@ -23,7 +23,7 @@ struct entry {
 
 struct inbox_box {
     struct entry entries[INBOX_BOX_DELIVERIES_MAX]; /* a ring */
-    size_t used; /* ever */
+    size_t used;                                    /* ever */
     uint64_t version;
     unsigned char memory[INBOX_BOX_DELIVERIES_MAX][ENTRY_BYTES]; /* touched as it is used */
 };

@@ -7,8 +7,7 @@
 static enum error refuse(struct arena *arena, const char *variable, const char *reason,
                          const char **why)
 {
-    const char *sentence =
-        arena_terminated(arena, arena_printf(arena, "%s: %s", variable, reason));
+    const char *sentence = arena_terminated(arena, arena_printf(arena, "%s: %s", variable, reason));
 
     *why = sentence == NULL ? variable : sentence;
     return ERR_CONFIG;

@@ -19,6 +19,6 @@ struct trust {
 };
 
 /* ERR_CONFIG with one sentence in `why` (arena), which names the variable. */
-NODISCARD enum error trust_load(const struct config *config, struct arena *arena,
-                                struct trust *out, const char **why);
+NODISCARD enum error trust_load(const struct config *config, struct arena *arena, struct trust *out,
+                                const char **why);
 void trust_free(struct trust *self);

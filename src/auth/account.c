@@ -16,6 +16,9 @@ static bool is_published(const struct accounts *self, enum event_type type)
 /* What has been queued is committed, and the relay and the mailroom are to hear of it. */
 static enum error commit_events(struct work *work, struct pg_tx *tx)
 {
+    if (arena_overflowed(work->arena)) { /* a text of what is queued was left out */
+        return ERR_NO_SPACE;
+    }
     TRY(pg_tx_commit(tx));
     work->has_events = true;
     return OK;
@@ -58,8 +61,7 @@ enum error account_register(const struct accounts *self, struct work *work,
     return commit_events(work, &tx);
 }
 
-enum error account_resend(const struct accounts *self, struct work *work,
-                          const struct email *email)
+enum error account_resend(const struct accounts *self, struct work *work, const struct email *email)
 {
     struct pg_tx tx;
 

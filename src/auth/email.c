@@ -25,8 +25,8 @@ static bool is_local_part(struct str local)
         return false;
     }
     for (size_t i = 0; i < local.len; i++) {
-        bool dot_inside = local.ptr[i] == '.' && i > 0 && i + 1 < local.len &&
-                          local.ptr[i - 1] != '.';
+        bool dot_inside =
+            local.ptr[i] == '.' && i > 0 && i + 1 < local.len && local.ptr[i - 1] != '.';
         if (!is_atext(local.ptr[i]) && !dot_inside) {
             return false;
         }
@@ -40,6 +40,9 @@ static bool is_host_name(struct str host)
     size_t labels = 0;
     bool digits_only = false;
 
+    if (str_ends(host, STR("."))) { /* of other scripts' full stops, too */
+        return false;
+    }
     while (host.len > 0) {
         struct str label = str_cut(&host, '.');
         if (label.len == 0 || label.ptr[0] == '-' || label.ptr[label.len - 1] == '-') {
@@ -73,11 +76,12 @@ static enum error append_domain(struct arena *arena, struct buf *out, struct str
     int result;
     bool good;
 
-    if (terminated == NULL || domain.len == 0 || str_ends(domain, STR("."))) {
+    /* A NUL would end the text early for libidn2, and only for it. */
+    if (terminated == NULL || !str_is_utf8(domain)) {
         return ERR_INVALID;
     }
-    result = idn2_lookup_u8((const uint8_t *)terminated, &ascii,
-                            IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
+    result =
+        idn2_lookup_u8((const uint8_t *)terminated, &ascii, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
     if (result != IDN2_OK) {
         return ERR_INVALID;
     }
@@ -98,21 +102,27 @@ enum error email_parse(struct arena *arena, struct str text, struct email *out, 
         return ERR_INVALID;
     }
     if (!is_local_part(local)) {
-        *why = "before the @ stand 1 to 64 letters, digits or !#$%&'*+-/=?^_`{|}~, with single dots "
-               "between them";
+        *why =
+            "before the @ stand 1 to 64 letters, digits or !#$%&'*+-/=?^_`{|}~, with single dots "
+            "between them";
         return ERR_INVALID;
     }
     append_lower(&canonical, local);
     buf_append_byte(&canonical, '@');
-    if (append_domain(arena, &canonical, domain) != OK) {
+    if (append_domain(arena, &canonical, domain) != OK && !arena_overflowed(arena)) {
         *why = "behind the @ stands a domain name, as in ada@example.com";
         return ERR_INVALID;
     }
-    if (canonical.overflowed) {
+    if (canonical.overflowed && !arena_overflowed(arena)) {
         *why = "an e-mail address has at most 254 bytes";
         return ERR_INVALID;
     }
-    out->written = arena_copy(arena, text);
+    struct str written = arena_copy(arena, text);
+    if (arena_overflowed(arena)) {
+        *why = "there is no memory for an e-mail address";
+        return ERR_NO_SPACE;
+    }
+    out->written = written;
     out->canonical = buf_str(&canonical);
     return OK;
 }

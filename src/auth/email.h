@@ -21,6 +21,6 @@ struct email {
     struct str canonical;
 };
 
-/* ERR_INVALID with one sentence in `why` (static). */
+/* ERR_INVALID with one sentence in `why` (static); ERR_NO_SPACE when the arena is full. */
 NODISCARD enum error email_parse(struct arena *arena, struct str text, struct email *out,
                                  const char **why);

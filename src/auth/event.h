@@ -32,10 +32,10 @@ typedef uint32_t event_set;
 #define EVENT_BIT(type) (1u << (unsigned)(type))
 
 struct event {
-    struct uuid id;      /* CloudEvents id and webhook-id */
+    struct uuid id; /* CloudEvents id and webhook-id */
     enum event_type type;
-    struct str subject;  /* the user's `sub` */
-    struct str data;     /* JSON object */
+    struct str subject; /* the user's `sub` */
+    struct str data;    /* JSON object */
 };
 
 struct event_registered {
@@ -59,8 +59,8 @@ struct event event_session_revoked(struct arena *arena, struct str subject, stru
 /* The envelope of one outbox row; `data` is a whole JSON object. */
 struct event_envelope {
     struct str id;
-    struct str source;   /* issuer */
-    struct str type;     /* "user.registered" */
+    struct str source; /* issuer */
+    struct str type;   /* "user.registered" */
     struct str subject;
     int64_t time_ms;
     int64_t sequence;

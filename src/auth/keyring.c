@@ -28,8 +28,10 @@ static const struct json_field keyring_fields[] = {
 static struct str purpose_label(enum keyring_purpose purpose)
 {
     static const struct str labels[KEYRING_PURPOSE_COUNT] = {
-        [KEYRING_PEPPER] = {"pepper", 6},     [KEYRING_REFRESH] = {"refresh", 7},
-        [KEYRING_CHAIN] = {"chain", 5},       [KEYRING_ONE_TIME] = {"one-time", 8},
+        [KEYRING_PEPPER] = {"pepper", 6},
+        [KEYRING_REFRESH] = {"refresh", 7},
+        [KEYRING_CHAIN] = {"chain", 5},
+        [KEYRING_ONE_TIME] = {"one-time", 8},
     };
     return labels[purpose];
 }
@@ -114,11 +116,13 @@ static enum error load(struct arena *arena, struct str json, struct keyring *key
     const struct keyring_entry *current;
 
     if (json_in_decode_lenient(arena, json, keyring_fields, 1, &secret, &findings) != OK ||
-        json_in_text_map(arena, json, "keys", pairs, KEYRING_KEYS_MAX, &count) != OK || count == 0) {
-        return refuse(arena,
-                      STR("keyring: not of the form {\"current\":\"k1\",\"keys\":{\"k1\":\"<base64 of "
-                          "32 bytes>\"}} with 1 to 8 keys"),
-                      why);
+        json_in_text_map(arena, json, "keys", pairs, KEYRING_KEYS_MAX, &count) != OK ||
+        count == 0) {
+        return refuse(
+            arena,
+            STR("keyring: not of the form {\"current\":\"k1\",\"keys\":{\"k1\":\"<base64 of "
+                "32 bytes>\"}} with 1 to 8 keys"),
+            why);
     }
     for (size_t i = 0; i < count; i++) {
         TRY(load_entry(arena, &pairs[i], &keyring->entries[i], why));
@@ -126,11 +130,11 @@ static enum error load(struct arena *arena, struct str json, struct keyring *key
     }
     current = find(keyring, secret.current);
     if (current == NULL) {
-        return refuse(arena,
-                      arena_printf(arena,
-                                   "keyring: \"current\" names \"%.*s\", which is not among its keys",
-                                   STR_ARG(secret.current)),
-                      why);
+        return refuse(
+            arena,
+            arena_printf(arena, "keyring: \"current\" names \"%.*s\", which is not among its keys",
+                         STR_ARG(secret.current)),
+            why);
     }
     keyring->current = (size_t)(current - keyring->entries);
     return OK;

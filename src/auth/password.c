@@ -21,7 +21,7 @@ static void append_random_base64(struct buf *out, size_t bytes)
     buf_append(out, encoded);
 }
 
-void passwords_init(struct passwords *self, struct password_hash_cost cost)
+void password_init(struct passwords *self, struct password_hash_cost cost)
 {
     struct buf out = buf_over(self->dummy.text, sizeof(self->dummy.text) - 1);
     struct buf sentence = buf_over(self->too_short, sizeof(self->too_short));
@@ -53,8 +53,7 @@ void password_policy(const struct passwords *self, struct str password, struct s
 /* NFC without a heap: decomposed code points and the composed text are both in the arena. */
 static enum error normalise(struct arena *arena, struct str password, struct str *out)
 {
-    const utf8proc_option_t options =
-        (utf8proc_option_t)(UTF8PROC_STABLE | UTF8PROC_COMPOSE);
+    const utf8proc_option_t options = (utf8proc_option_t)(UTF8PROC_STABLE | UTF8PROC_COMPOSE);
     const utf8proc_uint8_t *text = (const utf8proc_uint8_t *)password.ptr;
     utf8proc_ssize_t length = (utf8proc_ssize_t)password.len;
     utf8proc_ssize_t count = utf8proc_decompose(text, length, NULL, 0, options);
@@ -79,8 +78,17 @@ static enum error normalise(struct arena *arena, struct str password, struct str
     return OK;
 }
 
-/* What Argon2id sees: the MAC of the normalised password, or for an imported hash the bytes as they
- * came. */
+/* Stands in for the id of a pepper key where passwords are normalised but not keyed; no key can have
+ * this id. */
+static const struct str no_pepper = {".", 1};
+
+static struct str pepper_in_force(const struct passwords *self)
+{
+    return self->peppered ? str_from(keyring_current(self->keyring)) : no_pepper;
+}
+
+/* What Argon2id sees: the MAC of the normalised password, or that password itself where no pepper is
+ * in use, or for an imported hash the bytes as they came. */
 static enum error keyed(const struct passwords *self, struct arena *arena, struct str password,
                         struct str pepper_kid, struct str *out)
 {
@@ -91,6 +99,9 @@ static enum error keyed(const struct passwords *self, struct arena *arena, struc
     if (pepper_kid.len == 0) {
         *out = password;
         return OK;
+    }
+    if (str_equal(pepper_kid, no_pepper)) {
+        return normalise(arena, password, out);
     }
     pepper = keyring_key(self->keyring, pepper_kid, KEYRING_PEPPER);
     if (pepper == NULL) {
@@ -109,16 +120,16 @@ static enum error keyed(const struct passwords *self, struct arena *arena, struc
 enum error password_store(const struct passwords *self, struct password_hasher *hasher,
                           struct arena *arena, struct str password, struct password_record *out)
 {
-    struct password_record record = {.pepper_kid = STR_EMPTY};
+    struct password_record record = {.pepper_kid = pepper_in_force(self)};
     struct password_hash hash;
     struct str input;
 
-    if (self->peppered) {
-        record.pepper_kid = str_from(keyring_current(self->keyring));
-    }
     TRY(keyed(self, arena, password, record.pepper_kid, &input));
     TRY(password_hash_make(hasher, input, &hash));
     record.phc = arena_copy(arena, str_from(hash.text));
+    if (record.phc.len == 0) {
+        return ERR_NO_SPACE;
+    }
     *out = record;
     return OK;
 }
@@ -128,7 +139,7 @@ static struct password_record dummy_record(const struct passwords *self)
 {
     return (struct password_record){
         .phc = str_from(self->dummy.text),
-        .pepper_kid = self->peppered ? str_from(keyring_current(self->keyring)) : STR_EMPTY,
+        .pepper_kid = pepper_in_force(self),
     };
 }
 

@@ -28,11 +28,11 @@ struct passwords {
 
 struct password_record {
     struct str phc;
-    struct str pepper_kid; /* empty: hashed as it came */
+    struct str pepper_kid; /* ".": normalised, not keyed; empty: hashed as it came (imported) */
 };
 
 /* Completes the caller's settings: the dummy of the cost in force, the sentences. */
-void passwords_init(struct passwords *self, struct password_hash_cost cost);
+void password_init(struct passwords *self, struct password_hash_cost cost);
 
 /* Adds what is wrong with a password that someone wants to set. */
 void password_policy(const struct passwords *self, struct str password, struct str pointer,

@@ -111,8 +111,8 @@ enum error session_open(const struct session_policy *self, struct work *work, st
     };
     struct session_grant grant = {
         .expires_in_s = self->tokens->ttl_s,
-        .refresh_expires_in_s = self->idle_ttl_s < self->absolute_ttl_s ? self->idle_ttl_s
-                                                                        : self->absolute_ttl_s,
+        .refresh_expires_in_s =
+            self->idle_ttl_s < self->absolute_ttl_s ? self->idle_ttl_s : self->absolute_ttl_s,
         .session_id = token.sid,
     };
 
@@ -120,6 +120,9 @@ enum error session_open(const struct session_policy *self, struct work *work, st
     TRY(token_issue(self->tokens, work->arena, &subject, &grant.access_token));
     queue_created(self, work, tx, request, token.sid);
     queue_row(self, work->arena, tx, request, &token);
+    if (arena_overflowed(work->arena)) { /* a text of row or event was left out */
+        return ERR_NO_SPACE;
+    }
     *out = grant;
     return OK;
 }
@@ -132,11 +135,13 @@ enum error session_logout(const struct session_policy *self, struct work *work,
 
     pg_tx_begin(&tx, work->pg);
     if ((self->published & EVENT_BIT(EVENT_SESSION_REVOKED)) != 0) {
-        struct event event =
-            event_session_revoked(work->arena, claims->sub, claims->sid, "logout");
+        struct event event = event_session_revoked(work->arena, claims->sub, claims->sid, "logout");
         outbox_append(&tx, &event);
     }
     session_store_revoke(&tx, claims->sid);
+    if (arena_overflowed(work->arena)) {
+        return ERR_NO_SPACE;
+    }
     error = pg_tx_commit(&tx);
     if (error == ERR_NO_MATCH) { /* it had ended before: nothing changes, nothing is told */
         return OK;

@@ -29,7 +29,7 @@ struct session_policy {
 struct session_request {
     struct uuid user_id;
     struct str sub;
-    int64_t auth_ver;         /* the one that the password was checked against */
+    int64_t auth_ver; /* the one that the password was checked against */
     struct str roles;
     struct str client_id;
     struct str ip;

@@ -117,14 +117,20 @@ struct token_payload {
 };
 
 #define CLAIM_I64(name_)                                                                           \
-    {.name = #name_, .type = JSON_TYPE_I64, .flags = JSON_REQUIRED,                                \
-     .offset = offsetof(struct token_payload, name_)}
+    {                                                                                              \
+        .name = #name_, .type = JSON_TYPE_I64, .flags = JSON_REQUIRED,                             \
+        .offset = offsetof(struct token_payload, name_)                                            \
+    }
 
 static const struct json_field payload_fields[] = {
     JSON_TEXT(struct token_payload, iss, 1, 1024, JSON_REQUIRED),
     JSON_TEXT(struct token_payload, sub, 1, 64, JSON_REQUIRED),
-    {.name = "aud", .type = JSON_TYPE_TEXT_LIST, .flags = JSON_REQUIRED,
-     .offset = offsetof(struct token_payload, aud), .codepoints_min = 1, .codepoints_max = 1024},
+    {.name = "aud",
+     .type = JSON_TYPE_TEXT_LIST,
+     .flags = JSON_REQUIRED,
+     .offset = offsetof(struct token_payload, aud),
+     .codepoints_min = 1,
+     .codepoints_max = 1024},
     JSON_TEXT(struct token_payload, client_id, 1, 64, JSON_REQUIRED),
     JSON_TEXT(struct token_payload, sid, UUID_TEXT_BYTES, UUID_TEXT_BYTES, JSON_REQUIRED),
     CLAIM_I64(av),

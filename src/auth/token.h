@@ -17,7 +17,7 @@ struct tokens {
     struct str issuer;
     struct str audiences[TOKEN_AUDIENCES_MAX]; /* `aud` of users' tokens */
     size_t audience_count;
-    struct str typ;                            /* "at+jwt" (RFC 9068 section 2.1) */
+    struct str typ; /* "at+jwt" (RFC 9068 section 2.1) */
     int64_t ttl_s;
     const struct signing_key *keys[TOKEN_KEYS_MAX]; /* the first signs, all verify */
     size_t key_count;
@@ -31,7 +31,7 @@ struct token_subject {
     struct str roles; /* separated by spaces; empty: none */
     struct str scope;
     int64_t auth_time_s;
-    struct str amr;   /* separated by spaces */
+    struct str amr; /* separated by spaces */
 };
 
 NODISCARD enum error token_issue(const struct tokens *self, struct arena *arena,

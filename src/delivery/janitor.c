@@ -62,8 +62,7 @@ static bool rest(struct janitor *self)
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += ROUND_S + clock_mono_ns() % 10;
     pthread_mutex_lock(&self->lock);
-    while (!self->stopping &&
-           pthread_cond_timedwait(&self->wake, &self->lock, &until) == 0) {
+    while (!self->stopping && pthread_cond_timedwait(&self->wake, &self->lock, &until) == 0) {
     }
     stopping = self->stopping;
     pthread_mutex_unlock(&self->lock);

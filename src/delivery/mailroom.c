@@ -14,7 +14,7 @@
 #include "store_link.h"
 
 enum {
-    LEASE_MS = 30000,
+    LEASE_MS = 10000, /* a mailroom that dies costs a mail this much delay */
     IDLE_MIN_MS = 200,
     IDLE_MAX_MS = 2000,
     ARENA_BYTES = 262144
@@ -104,8 +104,8 @@ static enum error resolve_registration(struct mailroom *self, struct pg_tx *tx,
 {
     struct mail_account account;
     struct mail_attempt attempt;
-    enum error found =
-        mail_store_account(store_link_pg(&self->store), &self->scratch, request->email_canonical, &account);
+    enum error found = mail_store_account(store_link_pg(&self->store), &self->scratch,
+                                          request->email_canonical, &account);
 
     if (found == OK) {
         write_repeated(self, tx, &account);
@@ -114,7 +114,8 @@ static enum error resolve_registration(struct mailroom *self, struct pg_tx *tx,
     if (found != ERR_NOT_FOUND) {
         return found;
     }
-    found = mail_store_attempt(store_link_pg(&self->store), &self->scratch, request->registration_id, &attempt);
+    found = mail_store_attempt(store_link_pg(&self->store), &self->scratch,
+                               request->registration_id, &attempt);
     if (found == OK) {
         write_attempt(self, tx, &attempt, request->locale);
     }
@@ -126,8 +127,8 @@ static enum error resolve_verification(struct mailroom *self, struct pg_tx *tx,
 {
     struct mail_account account;
     struct mail_attempt attempt;
-    enum error found =
-        mail_store_account(store_link_pg(&self->store), &self->scratch, request->email_canonical, &account);
+    enum error found = mail_store_account(store_link_pg(&self->store), &self->scratch,
+                                          request->email_canonical, &account);
 
     if (found == OK) {
         if (account.is_active && !account.is_verified) {
@@ -138,8 +139,8 @@ static enum error resolve_verification(struct mailroom *self, struct pg_tx *tx,
     if (found != ERR_NOT_FOUND) {
         return found;
     }
-    found = mail_store_newest_attempt(store_link_pg(&self->store), &self->scratch, request->email_canonical,
-                                      &attempt);
+    found = mail_store_newest_attempt(store_link_pg(&self->store), &self->scratch,
+                                      request->email_canonical, &attempt);
     if (found == OK) {
         write_attempt(self, tx, &attempt, request->locale);
     }
@@ -165,18 +166,50 @@ static enum error answer(struct mailroom *self, const struct mail_request *reque
     return pg_tx_commit(&tx);
 }
 
-static void put_back(struct mailroom *self, const struct mail_request *request, enum error error)
+/* A connection that broke is tried once more: if its commit came through after all, the request is
+ * taken, and the second answer undone. */
+static enum error answer_surely(struct mailroom *self, const struct mail_request *request)
+{
+    const enum error error = answer(self, request);
+
+    if (error != ERR_UNAVAILABLE) {
+        return error;
+    }
+    TRY(pg_ready(store_link_pg(&self->store)));
+    return answer(self, request);
+}
+
+/* Also where another mailroom has taken the request, or the account changed under our hands. */
+static void put_back(struct mailroom *self, const struct mail_request *request)
 {
     uint64_t random;
+    int64_t wait_ms;
 
     crypto_random(&random, sizeof(random));
-    /* Of two mailrooms one finds the request taken; an account may have changed under our hands. */
-    if (error != ERR_NO_MATCH && !store_link_did(&self->store, error)) {
-        return; /* its lease ends by itself */
+    wait_ms = retry_backoff_ms(RETRY_BASE_MS, RETRY_CAP_MS, request->attempts, random);
+    (void)store_link_did(&self->store,
+                         mail_store_retry(store_link_pg(&self->store), request->id, wait_ms));
+}
+
+/* False when the database is away: what is left waits for its lease to end. */
+static bool answer_one(struct mailroom *self, const struct mail_request *request)
+{
+    const enum error error = answer_surely(self, request);
+
+    if (error == OK) {
+        if (self->options.relay != NULL) {
+            relay_wake(self->options.relay);
+        }
+        return true;
     }
-    (void)store_link_did(&self->store, mail_store_retry(store_link_pg(&self->store), request->id,
-                                              retry_backoff_ms(RETRY_BASE_MS, RETRY_CAP_MS,
-                                                               request->attempts, random)));
+    if (error != ERR_NO_MATCH) {
+        (void)store_link_did(&self->store, error);
+    }
+    if (error == ERR_UNAVAILABLE) {
+        return false;
+    }
+    put_back(self, request);
+    return true;
 }
 
 /* True when there may be more. */
@@ -188,19 +221,14 @@ static bool answer_requests(struct mailroom *self)
 
     arena_reset(&self->requests);
     if (!store_link_did(&self->store, pg_ready(store_link_pg(&self->store))) ||
-        !store_link_did(&self->store, mail_store_claim(store_link_pg(&self->store), &self->requests, lease_ms, requests,
-                                             MAIL_CLAIM_MAX, &count))) {
+        !store_link_did(&self->store,
+                        mail_store_claim(store_link_pg(&self->store), &self->requests, lease_ms,
+                                         requests, MAIL_CLAIM_MAX, &count))) {
         return false;
     }
     for (size_t i = 0; i < count; i++) {
-        const enum error error = answer(self, &requests[i]);
-
-        if (error != OK) {
-            put_back(self, &requests[i], error);
-            continue;
-        }
-        if (self->options.relay != NULL) {
-            relay_wake(self->options.relay);
+        if (!answer_one(self, &requests[i])) {
+            return false;
         }
     }
     self->idle_ms = count > 0 ? IDLE_MIN_MS : self->idle_ms * 2;

@@ -27,7 +27,7 @@ struct mailroom_options {
     const struct pg_options *pg; /* tables: outbox_store_statements, mail_store_statements */
     const struct keyring *keyring;
     struct relay *relay; /* woken when a mail was written; NULL: none */
-    int64_t lease_ms;    /* 0: 30 s */
+    int64_t lease_ms;    /* 0: 10 s */
 };
 
 struct mailroom *mailroom_start(const struct mailroom_options *options);

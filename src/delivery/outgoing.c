@@ -11,8 +11,7 @@ static enum error make_link(struct arena *arena, struct str template, struct str
                             struct str *out)
 {
     static const char placeholder[] = "{token}";
-    const char *at =
-        memmem(template.ptr, template.len, placeholder, sizeof(placeholder) - 1);
+    const char *at = memmem(template.ptr, template.len, placeholder, sizeof(placeholder) - 1);
     size_t before;
 
     if (at == NULL) {

@@ -22,8 +22,8 @@ enum {
 
 enum outgoing_state {
     OUTGOING_FREE,
-    OUTGOING_SENT, /* the call runs */
-    OUTGOING_DONE, /* to be deleted from the outbox */
+    OUTGOING_SENT,  /* the call runs */
+    OUTGOING_DONE,  /* to be deleted from the outbox */
     OUTGOING_FAILED /* `failure` is to be written to the outbox */
 };
 

@@ -16,7 +16,7 @@
 #include "store_link.h"
 
 enum {
-    LEASE_MS = 30000,
+    LEASE_MS = 15000, /* a relay that dies costs an event this much delay */
     PARK_AFTER_MS = 300000,
     TIMEOUT_MS = 10000,
     IDLE_MIN_MS = 200,
@@ -150,8 +150,8 @@ static void call_ended(struct relay *self, struct http_call *call)
     endpoint_answered(self);
     slot->state = OUTGOING_DONE;
     relay_metrics_delivered(slot->type);
-    log_debug("event delivered", LOG_CSTR("event_id", slot->id),
-              LOG_CSTR("event_type", slot->type), LOG_NUMBER("duration_ms", call->duration_ms));
+    log_debug("event delivered", LOG_CSTR("event_id", slot->id), LOG_CSTR("event_type", slot->type),
+              LOG_NUMBER("duration_ms", call->duration_ms));
 }
 
 /* What cannot be sent at all: too large for ever, or in need of a key that is not here (yet). */
@@ -205,8 +205,8 @@ static bool claim_and_send(struct relay *self)
         return false;
     }
     lease_until_ms = clock_mono_ms() + self->lease_ms;
-    if (!store_link_did(&self->store, outbox_store_claim(store_link_pg(&self->store), &self->rows, self->lease_ms, rows,
-                                               wanted, &count))) {
+    if (!store_link_did(&self->store, outbox_store_claim(store_link_pg(&self->store), &self->rows,
+                                                         self->lease_ms, rows, wanted, &count))) {
         return false;
     }
     for (size_t i = 0; i < count; i++) {
@@ -232,7 +232,8 @@ static void record_done(struct relay *self)
             seqs[count++] = self->slots[i].seq;
         }
     }
-    if (count == 0 || !store_link_did(&self->store, outbox_store_delete(store_link_pg(&self->store), seqs, count))) {
+    if (count == 0 || !store_link_did(&self->store, outbox_store_delete(store_link_pg(&self->store),
+                                                                        seqs, count))) {
         return;
     }
     for (size_t i = 0; i < OUTBOX_CLAIM_MAX; i++) {
@@ -250,7 +251,8 @@ static void record_failed(struct relay *self)
         if (slot->state != OUTGOING_FAILED) {
             continue;
         }
-        if (!store_link_did(&self->store, outbox_store_fail(store_link_pg(&self->store), &slot->failure))) {
+        if (!store_link_did(&self->store,
+                            outbox_store_fail(store_link_pg(&self->store), &slot->failure))) {
             return;
         }
         outgoing_clear(slot);
@@ -282,7 +284,8 @@ static void measure(struct relay *self)
         return;
     }
     self->measured_ms = clock_mono_ms();
-    if (!store_link_did(&self->store, outbox_store_backlog(store_link_pg(&self->store), &backlog))) {
+    if (!store_link_did(&self->store,
+                        outbox_store_backlog(store_link_pg(&self->store), &backlog))) {
         return;
     }
     relay_metrics_backlog(&backlog);
@@ -369,6 +372,7 @@ struct relay *relay_start(const struct relay_options *options)
         .secrets = options->secrets,
         .timeout_ms = or_default(options->timeout_ms, TIMEOUT_MS),
     };
+    assert(self->lease_ms > self->outgoing_options.timeout_ms);
     for (size_t i = 0; i < ONETIME_PURPOSE_COUNT; i++) {
         self->outgoing_options.links[i] = options->links[i];
     }

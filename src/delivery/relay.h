@@ -26,7 +26,7 @@ struct relay_options {
     const struct keyring *keyring;
     const struct webhook_secrets *secrets;
     const char *links[ONETIME_PURPOSE_COUNT]; /* each with {token} in it */
-    int64_t lease_ms;      /* 30 s: longer than a call may take, and its record */
+    int64_t lease_ms;      /* 15 s: longer than a call may take, and its record */
     int64_t park_after_ms; /* 5 min */
     int64_t timeout_ms;    /* 10 s: of a call */
 };

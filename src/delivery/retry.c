@@ -55,8 +55,8 @@ int64_t retry_backoff_ms(int64_t base_ms, int64_t cap_ms, int32_t attempt, uint6
 static int64_t delay_ms(const struct retry_state *state, uint64_t random)
 {
     const int64_t left_ms = state->park_after_ms - state->failing_ms;
-    int64_t asked_ms = state->retry_after_s < RETRY_CAP_MS / 1000 ? state->retry_after_s * 1000
-                                                                  : RETRY_CAP_MS;
+    int64_t asked_ms =
+        state->retry_after_s < RETRY_CAP_MS / 1000 ? state->retry_after_s * 1000 : RETRY_CAP_MS;
     int64_t wait_ms = retry_backoff_ms(RETRY_BASE_MS, RETRY_CAP_MS, state->attempts, random);
 
     /* So that a head is parked when its time has come, and not a back-off later. */

@@ -42,16 +42,16 @@ static enum error read_secret(struct arena *arena, struct str text, struct webho
     return OK;
 }
 
-enum error webhook_secrets_parse(struct arena *arena, struct str json,
-                                 struct webhook_secrets *out, const char **why)
+enum error webhook_secrets_parse(struct arena *arena, struct str json, struct webhook_secrets *out,
+                                 const char **why)
 {
     struct document document = {0};
     struct json_findings findings = {0};
     struct webhook_secrets found = {0};
 
     if (json_in_decode_lenient(arena, json, fields, 1, &document, &findings) != OK) {
-        return refuse(arena,
-                      STR("the webhook secret must be {\"secrets\":[\"whsec_…\"]}, and is not"), why);
+        return refuse(
+            arena, STR("the webhook secret must be {\"secrets\":[\"whsec_…\"]}, and is not"), why);
     }
     if (document.secrets.count == 0 || document.secrets.count > WEBHOOK_SECRETS_MAX) {
         return refuse(arena,

@@ -37,8 +37,8 @@ struct http_call {
     int64_t retry_after_s; /* -1: no such header; HTTP dates are understood */
     char reason[128];      /* one line for the log; libcurl's words */
     int64_t duration_ms;
-    void *handle; /* internal */
-    void *list;   /* internal */
+    void *handle;          /* internal */
+    void *list;            /* internal */
     size_t received_bytes; /* internal: head and body */
     bool head_done;        /* internal */
 };

@@ -47,3 +47,26 @@ void http_connection_head(struct http_connection *self, const char *target, int6
     self->target_len = len < HTTP_TARGET_BYTES_MAX ? len : HTTP_TARGET_BYTES_MAX;
     memcpy(self->target, target, self->target_len);
 }
+
+void http_connection_done(struct http_connection *self, uint64_t bytes)
+{
+    uint64_t before = atomic_load(&self->request_bytes);
+    uint64_t after = before + bytes;
+
+    if (before >= HTTP_UNCOUNTED || bytes >= HTTP_UNCOUNTED) {
+        after = before >= HTTP_UNCOUNTED ? before + 1 : HTTP_UNCOUNTED;
+    }
+    atomic_store(&self->request_bytes, after);
+    atomic_store(&self->deadline_ms, HTTP_IDLE);
+}
+
+void http_connection_refuse(struct http_server *server, struct http_connection *self,
+                            const struct http_refusal *refusal)
+{
+    char message[HTTP_REFUSAL_MESSAGE_BYTES_MAX];
+    size_t len = http_refusal_message(refusal, message);
+
+    http_refusal_count(server->options.name, refusal->reason);
+    self->upload_unread = true;
+    (void)!send(self->fd, message, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+}

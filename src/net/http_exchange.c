@@ -3,19 +3,6 @@
 
 #include <assert.h>
 #include <string.h>
-#include <sys/socket.h>
-
-static const char *const method_names[HTTP_METHOD_COUNT] = {
-    [HTTP_GET] = "GET",         [HTTP_HEAD] = "HEAD",    [HTTP_POST] = "POST",
-    [HTTP_PUT] = "PUT",         [HTTP_PATCH] = "PATCH",  [HTTP_DELETE] = "DELETE",
-    [HTTP_OPTIONS] = "OPTIONS", [HTTP_OTHER] = "_OTHER",
-};
-
-const char *http_method_name(enum http_method method)
-{
-    assert(method < HTTP_METHOD_COUNT);
-    return method_names[method];
-}
 
 /* Its life. The piece of memory is: the exchange, the user's bytes, the arena. */
 
@@ -51,7 +38,8 @@ struct http_exchange *http_exchange_begin(struct http_server *server,
     x->query = head->query;
     x->user = behind; /* zero: fresh, or wiped by http_exchange_end */
     arena_init(&x->arena, behind + user_bytes(server), server->options.arena_bytes);
-    x->body_cap = body_bytes == UINT64_MAX ? server->options.body_bytes_max : (size_t)body_bytes;
+    x->chunked = body_bytes == UINT64_MAX;
+    x->body_cap = x->chunked ? server->options.body_bytes_max : (size_t)body_bytes;
     if (x->body_cap > 0) {
         x->body = arena_alloc(&x->arena, x->body_cap);
         assert(x->body != NULL); /* arena_bytes > body_bytes_max >= body_cap */
@@ -61,10 +49,13 @@ struct http_exchange *http_exchange_begin(struct http_server *server,
     return x;
 }
 
-void http_exchange_end(struct http_exchange *x)
+void http_exchange_end(struct http_exchange *x, size_t head_bytes)
 {
     struct http_server *server = x->server;
+    int state = atomic_load(&x->state);
 
+    assert(state == HTTP_X_RECEIVING || state == HTTP_X_ANSWERED); /* nobody else has it */
+    http_connection_done(x->connection, x->chunked ? HTTP_UNCOUNTED : head_bytes + x->body_len);
     arena_reset(&x->arena);
     if (server->options.user_bytes > 0) {
         explicit_bzero(x->user, server->options.user_bytes);
@@ -73,22 +64,11 @@ void http_exchange_end(struct http_exchange *x)
     http_pool_give(&server->exchanges, x);
 }
 
-/* The library cannot answer in the middle of an upload, so the refusal is written past it; its send
- * buffer is empty here. It then closes the connection. */
-static void refuse_upload(struct http_exchange *x)
-{
-    char message[HTTP_REFUSAL_MESSAGE_BYTES_MAX];
-    size_t len = http_refusal_message(&http_head_body_size, message);
-
-    http_refusal_count(x->server->options.name, http_head_body_size.reason);
-    x->connection->upload_unread = true;
-    (void)!send(x->connection->fd, message, len, MSG_NOSIGNAL | MSG_DONTWAIT);
-}
-
 bool http_exchange_body(struct http_exchange *x, const char *bytes, size_t len)
 {
     if (len > x->body_cap - x->body_len) {
-        refuse_upload(x);
+        /* The library cannot answer in the middle of an upload. */
+        http_connection_refuse(x->server, x->connection, &http_head_body_size);
         return false;
     }
     memcpy(x->body + x->body_len, bytes, len);
@@ -96,58 +76,4 @@ bool http_exchange_body(struct http_exchange *x, const char *bytes, size_t len)
     /* A password must not stay in the library's buffer, which is its own memory, not constant. */
     explicit_bzero((void *)(uintptr_t)bytes, len);
     return true;
-}
-
-/* The handler's side. */
-
-void http_response_header(struct http_response *self, const char *name, struct str value)
-{
-    assert(self->header_count < HTTP_HEADERS_MAX);
-    self->headers[self->header_count] = (struct http_header){.name = name, .value = value};
-    self->header_count++;
-}
-
-enum http_method http_request_method(const struct http_exchange *x)
-{
-    return x->method;
-}
-
-struct str http_request_path(const struct http_exchange *x)
-{
-    return x->path;
-}
-
-struct str http_request_query(const struct http_exchange *x)
-{
-    return x->query;
-}
-
-struct str http_request_body(const struct http_exchange *x)
-{
-    return x->body == NULL ? STR_EMPTY : (struct str){x->body, x->body_len};
-}
-
-struct str http_request_peer(const struct http_exchange *x)
-{
-    return (struct str){x->connection->peer, x->connection->peer_len};
-}
-
-struct arena *http_request_arena(struct http_exchange *x)
-{
-    return &x->arena;
-}
-
-int64_t http_request_started_ms(const struct http_exchange *x)
-{
-    return x->connection->started_ms;
-}
-
-void *http_request_user(struct http_exchange *x)
-{
-    return x->user;
-}
-
-void http_suspend(struct http_exchange *x)
-{
-    x->suspended = true;
 }

@@ -28,6 +28,14 @@ const struct http_refusal http_head_body_size = {
     .detail = "The body is larger than this server accepts.",
 };
 
+const struct http_refusal http_head_size = {
+    .status = 431,
+    .reason = "head_size",
+    .title = "Request Header Fields Too Large",
+    .code = "malformed_request",
+    .detail = "The head of the request is larger than this server accepts.",
+};
+
 static const struct http_refusal refused_target_size = {
     .status = 414,
     .reason = "target_size",
@@ -136,20 +144,9 @@ static bool is_authority(struct str s)
     return true;
 }
 
-static const struct http_refusal *judge_method(struct str method, enum http_method *out)
-{
-    *out = HTTP_OTHER;
-    for (enum http_method m = HTTP_GET; m < HTTP_OTHER; m++) {
-        if (str_equal(method, str_from(http_method_name(m)))) {
-            *out = m;
-            return NULL;
-        }
-    }
-    return is_token(method) ? NULL : &refused_method;
-}
-
 void http_head_field(struct http_head *self, struct str name, struct str value)
 {
+    self->fields++;
     if (self->refused == NULL && (!is_token(name) || !is_field_value(value))) {
         self->refused = &refused_field;
     }
@@ -184,6 +181,12 @@ uint64_t http_head_body_bytes(const struct http_head *self)
 
 static const struct http_refusal *judge_fields(const struct http_head *self, size_t body_bytes_max)
 {
+    size_t records = (size_t)self->fields + self->parameters;
+
+    if (self->bytes + records * HTTP_FIELD_RECORD_BYTES >
+        HTTP_POOL_BYTES - HTTP_ANSWER_HEAD_BYTES_MAX) {
+        return &http_head_size;
+    }
     if (self->refused != NULL) {
         return self->refused;
     }
@@ -306,8 +309,9 @@ const struct http_refusal *http_head_judge(struct http_head *self, struct str me
                                            struct str target,
                                            const struct http_server_options *options)
 {
-    const struct http_refusal *refusal = judge_method(method, &self->method);
+    const struct http_refusal *refusal = is_token(method) ? NULL : &refused_method;
 
+    self->method = http_method_of(method);
     if (refusal == NULL) {
         refusal = judge_fields(self, options->body_bytes_max);
     }

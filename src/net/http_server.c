@@ -69,6 +69,11 @@ static size_t leave_encoded(void *server, struct MHD_Connection *library, char *
     return strlen(text);
 }
 
+static size_t head_bytes(struct MHD_Connection *library)
+{
+    return MHD_get_connection_info(library, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE)->header_size;
+}
+
 static enum MHD_Result see_field(void *head, enum MHD_ValueKind kind, const char *name,
                                  size_t name_len, const char *value, size_t value_len)
 {
@@ -79,11 +84,8 @@ static enum MHD_Result see_field(void *head, enum MHD_ValueKind kind, const char
 
 static bool add_header(struct MHD_Response *response, const struct http_header *header)
 {
-    char value[HTTP_HEADER_VALUE_BYTES_MAX];
+    char value[HTTP_ANSWER_FIELDS_BYTES_MAX];
 
-    if (header->value.len >= sizeof(value)) {
-        return false;
-    }
     memcpy(value, header->value.ptr, header->value.len);
     value[header->value.len] = '\0';
     return MHD_add_response_header(response, header->name, value) == MHD_YES;
@@ -94,9 +96,11 @@ static struct MHD_Response *add_headers(struct http_server *self, struct MHD_Res
                                         const struct http_response *response)
 {
     bool good = made != NULL;
+    size_t bytes = 0;
 
     for (size_t i = 0; good && i < response->header_count; i++) {
-        good = add_header(made, &response->headers[i]);
+        bytes += strlen(response->headers[i].name) + response->headers[i].value.len + 4;
+        good = bytes <= HTTP_ANSWER_FIELDS_BYTES_MAX && add_header(made, &response->headers[i]);
     }
     if (good && atomic_load_explicit(&self->draining, memory_order_relaxed)) {
         good = MHD_add_response_header(made, "Connection", "close") == MHD_YES;
@@ -137,9 +141,16 @@ static enum MHD_Result on_head(struct http_server *self, struct http_connection 
     const struct http_refusal *refusal;
     struct http_exchange *x;
 
+    head.bytes = head_bytes(library);
+    head.parameters =
+        (unsigned)MHD_get_connection_values_n(library, MHD_GET_ARGUMENT_KIND, NULL, NULL);
     MHD_get_connection_values_n(library, MHD_HEADER_KIND, see_field, &head);
     refusal = http_head_judge(&head, str_from(method), target, &self->options);
     x = refusal == NULL ? http_exchange_begin(self, connection, &head) : NULL;
+    if (refusal == &http_head_size) { /* the library may have no memory left to answer with */
+        http_connection_refuse(self, connection, refusal);
+        return MHD_NO;
+    }
     if (x == NULL) {
         connection->upload_unread = http_head_body_bytes(&head) > 0;
         return refuse(self, library, refusal == NULL ? &http_head_busy : refusal);
@@ -148,15 +159,6 @@ static enum MHD_Result on_head(struct http_server *self, struct http_connection 
     if (x->body_cap > 0) {
         atomic_store(&connection->deadline_ms, clock_mono_ms() + self->options.body_ms);
     }
-    return MHD_YES;
-}
-
-static enum MHD_Result on_body(struct http_exchange *x, const char *bytes, size_t *len)
-{
-    if (!http_exchange_body(x, bytes, *len)) {
-        return MHD_NO;
-    }
-    *len = 0;
     return MHD_YES;
 }
 
@@ -211,7 +213,10 @@ static enum MHD_Result on_request(void *server, struct MHD_Connection *library, 
         return on_head(server, connection, library, method);
     }
     if (*upload_bytes > 0) {
-        return on_body(connection->exchange, upload, upload_bytes);
+        bool good = http_exchange_body(connection->exchange, upload, *upload_bytes);
+
+        *upload_bytes = 0;
+        return good ? MHD_YES : MHD_NO;
     }
     if (atomic_load(&connection->exchange->state) == HTTP_X_ANSWERED) {
         return queue_answer(connection->exchange);
@@ -223,33 +228,33 @@ static void on_completed(void *server, struct MHD_Connection *library, void **co
                          enum MHD_RequestTerminationCode code)
 {
     struct http_connection *connection = *context;
-    struct http_exchange *x;
-    int state;
+    struct http_exchange *x = connection == NULL ? NULL : connection->exchange;
 
     (void)server;
     (void)code;
     *context = NULL;
-    if (connection == NULL) {
-        return;
+    if (x == NULL) {
+        return; /* refused, and about to be closed */
     }
-    x = connection->exchange;
-    if (x != NULL) {
-        state = atomic_load(&x->state);
-        assert(state == HTTP_X_RECEIVING || state == HTTP_X_ANSWERED);
-        atomic_fetch_add_explicit(
-            &connection->request_bytes,
-            MHD_get_connection_info(library, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE)->header_size +
-                x->body_len,
-            memory_order_relaxed);
-        if (x->answer != NULL) {
-            MHD_destroy_response(x->answer);
-        }
-        http_exchange_end(x);
+    if (x->answer != NULL) {
+        MHD_destroy_response(x->answer);
     }
-    atomic_store(&connection->deadline_ms, HTTP_IDLE);
+    http_exchange_end(x, head_bytes(library));
 }
 
 /* The handler's side. */
+
+void http_response_header(struct http_response *self, const char *name, struct str value)
+{
+    assert(self->header_count < HTTP_HEADERS_MAX);
+    self->headers[self->header_count] = (struct http_header){.name = name, .value = value};
+    self->header_count++;
+}
+
+void http_suspend(struct http_exchange *x)
+{
+    x->suspended = true;
+}
 
 struct str http_request_header(const struct http_exchange *x, const char *name)
 {
@@ -384,12 +389,11 @@ void http_server_stop(struct http_server *self)
     int64_t until_ms = clock_mono_ms() + STOP_FLUSH_MS;
     int listen_fd = MHD_quiesce_daemon(self->daemon);
 
-    if (listen_fd >= 0) {
-        close(listen_fd);
-    }
+    shutdown(listen_fd, SHUT_RDWR); /* refuses from now on; some thread may still look at it */
     while (http_server_active(self) > 0 && clock_mono_ms() < until_ms) {
         usleep(1000);
     }
     MHD_stop_daemon(self->daemon);
+    close(listen_fd);
     free_server(self);
 }

@@ -20,7 +20,11 @@
 
 #include "arena.h"
 
-enum { HTTP_HEADERS_MAX = 16, HTTP_PEER_BYTES_MAX = 64 };
+enum {
+    HTTP_HEADERS_MAX = 16,
+    HTTP_ANSWER_FIELDS_BYTES_MAX = 1800, /* an answer's fields, with ": " and CRLF */
+    HTTP_PEER_BYTES_MAX = 64
+};
 
 enum http_method {
     HTTP_GET,
@@ -61,8 +65,8 @@ struct str http_request_peer(const struct http_exchange *x); /* numeric address,
 /* First field of that name, any case; ptr NULL if there is none. */
 struct str http_request_header(const struct http_exchange *x, const char *name);
 struct arena *http_request_arena(struct http_exchange *x);
-int64_t http_request_started_ms(
-    const struct http_exchange *x); /* clock_mono_ms of its first byte */
+/* clock_mono_ms of its first byte. */
+int64_t http_request_started_ms(const struct http_exchange *x);
 /* `bytes` of zeroed memory for the layer above, one a server, made with the exchange. */
 void *http_request_user(struct http_exchange *x);
 

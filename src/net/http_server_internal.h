@@ -19,10 +19,12 @@
 #include <sys/socket.h>
 
 enum {
-    /* The library's memory for a connection: a head that does not fit is 414 or 431. */
-    HTTP_POOL_BYTES = 8192,
-    HTTP_TARGET_BYTES_MAX = HTTP_POOL_BYTES,
-    HTTP_HEADER_VALUE_BYTES_MAX = 4096, /* of an answer */
+    /* The library's memory for a connection. A request's head may fill all of it but what the head
+     * of an answer needs; with each field (and query parameter) goes a record of the library. */
+    HTTP_POOL_BYTES = 12288,
+    HTTP_ANSWER_HEAD_BYTES_MAX = 2048,
+    HTTP_FIELD_RECORD_BYTES = 64,
+    HTTP_TARGET_BYTES_MAX = 8192,
     HTTP_LINGER_MAX = 64,
     HTTP_LINGER_MS = 2000,
     HTTP_LINGER_BYTES_MAX = 4 << 20
@@ -50,13 +52,17 @@ unsigned http_pool_taken(struct http_pool *self);
 /* Values of http_connection.deadline_ms that are no time. */
 enum { HTTP_IDLE = 0, HTTP_IN_THE_HOUSE = -1 };
 
+/* From here on request_bytes is no number: the reaper takes what has been received when it comes by.
+ * Each time another one, so that it never takes an old count for a new one. */
+#define HTTP_UNCOUNTED ((uint64_t)1 << 63)
+
 struct http_connection {
     struct http_connection *previous; /* all open ones, under the reaper's lock */
     struct http_connection *next;
     int fd;
     bool upload_unread;             /* closing although the client may still be sending */
     _Atomic int64_t deadline_ms;    /* when the peer is cut; or HTTP_IDLE, HTTP_IN_THE_HOUSE */
-    _Atomic uint64_t request_bytes; /* received bytes that belong to requests already answered */
+    _Atomic uint64_t request_bytes; /* received bytes of answered requests, or uncounted */
     int64_t started_ms;
     struct http_exchange *exchange;
     size_t peer_len;
@@ -69,6 +75,9 @@ struct http_connection {
  * the exchange afterwards, but to resume a parked one. */
 enum http_exchange_state { HTTP_X_RECEIVING, HTTP_X_HANDLING, HTTP_X_PARKED, HTTP_X_ANSWERED };
 
+/* HTTP_OTHER: none of the known ones. Case counts (RFC 9110 section 9.1). */
+enum http_method http_method_of(struct str token);
+
 /* Why a request never reaches the handler. Static. */
 struct http_refusal {
     int status;
@@ -80,9 +89,13 @@ struct http_refusal {
 
 extern const struct http_refusal http_head_busy;
 extern const struct http_refusal http_head_body_size;
+extern const struct http_refusal http_head_size;
 
 /* What the rules need to know of a head; fed with every field. */
 struct http_head {
+    size_t bytes;        /* of the whole head, set before the fields are fed */
+    unsigned parameters; /* of the query, the same */
+    unsigned fields;
     unsigned hosts, lengths, encodings, authorizations;
     struct str host;
     struct str content_length;
@@ -171,6 +184,7 @@ struct http_exchange {
     int answer_status;
     _Atomic int state; /* enum http_exchange_state */
     bool suspended;
+    bool chunked;
     enum http_method method;
     struct str path;
     struct str query;
@@ -186,8 +200,10 @@ size_t http_exchange_bytes(const struct http_server *server);
 struct http_exchange *http_exchange_begin(struct http_server *server,
                                           struct http_connection *connection,
                                           const struct http_head *head);
-void http_exchange_end(struct http_exchange *x);
-/* False: the body is over the limit, the client was told so, and the connection must be closed. */
+/* It was answered, or its client is gone. */
+void http_exchange_end(struct http_exchange *x, size_t head_bytes);
+/* Takes a piece of the body and wipes it where it was. False: the body is over the limit, the client
+ * was told so, and the connection must be closed. */
 bool http_exchange_body(struct http_exchange *x, const char *bytes, size_t len);
 
 /* NULL: more than the library was told to accept. */
@@ -197,3 +213,9 @@ struct http_connection *http_connection_begin(struct http_server *server, int fd
 void http_connection_end(struct http_server *server, struct http_connection *self);
 /* A request's first line is complete. A target as long as HTTP_TARGET_BYTES_MAX is refused. */
 void http_connection_head(struct http_connection *self, const char *target, int64_t header_ms);
+/* Writes a refusal past the library, which has nothing to send while it reads a request; it must
+ * then be told to close. */
+void http_connection_refuse(struct http_server *server, struct http_connection *self,
+                            const struct http_refusal *refusal);
+/* A request was answered. `bytes` is HTTP_UNCOUNTED when they are not known. */
+void http_connection_done(struct http_connection *self, uint64_t bytes);

@@ -309,7 +309,7 @@ static void end_workers(struct lane *self, unsigned count)
     }
 }
 
-static void free_lane(struct lane *self)
+void lane_free(struct lane *self)
 {
     if (self->options.pace != NULL) {
         lane_metrics_pace(NULL);
@@ -345,7 +345,7 @@ enum error lane_start(const struct lane_options *options, struct lane **out)
         worker->index = i;
         if (pthread_create(&worker->thread, NULL, work, worker) != 0) {
             end_workers(self, i);
-            free_lane(self);
+            lane_free(self);
             return ERR_IO;
         }
     }
@@ -356,11 +356,6 @@ enum error lane_start(const struct lane_options *options, struct lane **out)
 void lane_stop(struct lane *self)
 {
     end_workers(self, self->options.workers);
-}
-
-void lane_free(struct lane *self)
-{
-    free_lane(self);
 }
 
 void lanes_register_metrics(void)

@@ -28,13 +28,17 @@ struct crypto_thread {
 
 static _Thread_local struct crypto_thread *crypto_thread;
 
-static void crypto_need(bool ok, const char *what)
+static _Noreturn void crypto_fail(const char *what)
 {
-    if (ok) {
-        return;
-    }
     log_error("OpenSSL failed", LOG_CSTR("call", what));
     abort();
+}
+
+static void crypto_need(bool ok, const char *what)
+{
+    if (!ok) {
+        crypto_fail(what);
+    }
 }
 
 static void crypto_thread_free(void *pointer)
@@ -129,10 +133,11 @@ struct crypto_digest crypto_sha256(struct str data)
     EVP_MD_CTX *context = crypto_context()->md;
     struct crypto_digest digest;
 
-    crypto_need(EVP_DigestInit_ex2(context, crypto_md, NULL) == 1 &&
-                    EVP_DigestUpdate(context, data.ptr, data.len) == 1 &&
-                    EVP_DigestFinal_ex(context, digest.bytes, NULL) == 1,
-                "SHA-256");
+    if (EVP_DigestInit_ex2(context, crypto_md, NULL) != 1 ||
+        EVP_DigestUpdate(context, data.ptr, data.len) != 1 ||
+        EVP_DigestFinal_ex(context, digest.bytes, NULL) != 1) {
+        crypto_fail("SHA-256");
+    }
     return digest;
 }
 
@@ -144,11 +149,12 @@ struct crypto_digest crypto_hmac_bytes(struct str key, struct str data)
     const char *key_ptr = key.ptr == NULL ? "" : key.ptr;
     size_t length = 0;
 
-    crypto_need(EVP_MAC_init(context, (const unsigned char *)key_ptr, key.len, NULL) == 1 &&
-                    EVP_MAC_update(context, (const unsigned char *)data.ptr, data.len) == 1 &&
-                    EVP_MAC_final(context, digest.bytes, &length, sizeof digest.bytes) == 1 &&
-                    length == sizeof digest.bytes,
-                "HMAC-SHA-256");
+    if (EVP_MAC_init(context, (const unsigned char *)key_ptr, key.len, NULL) != 1 ||
+        EVP_MAC_update(context, (const unsigned char *)data.ptr, data.len) != 1 ||
+        EVP_MAC_final(context, digest.bytes, &length, sizeof digest.bytes) != 1 ||
+        length != sizeof digest.bytes) {
+        crypto_fail("HMAC-SHA-256");
+    }
     return digest;
 }
 
@@ -174,9 +180,10 @@ struct crypto_key crypto_hkdf(const struct crypto_key *key, struct str label)
         OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, info, label.len),
         OSSL_PARAM_construct_end(),
     };
-    crypto_need(context != NULL &&
-                    EVP_KDF_derive(context, derived.bytes, sizeof derived.bytes, params) == 1,
-                "HKDF-SHA-256");
+    if (context == NULL ||
+        EVP_KDF_derive(context, derived.bytes, sizeof derived.bytes, params) != 1) {
+        crypto_fail("HKDF-SHA-256");
+    }
     EVP_KDF_CTX_free(context);
     crypto_wipe(&copy, sizeof copy);
     return derived;

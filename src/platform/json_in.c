@@ -7,7 +7,7 @@
 
 #include <jansson.h>
 
-#include "json_depth.h"
+#include "json_shape.h"
 
 /* What one decode needs everywhere. */
 struct json_walk {
@@ -62,13 +62,10 @@ static const char *json_fault(enum json_error_code code)
 
 static enum error json_malformed(const struct json_walk *walk, const json_error_t *error)
 {
-    if (arena_overflowed(walk->arena)) {
-        return ERR_NO_SPACE;
-    }
     json_findings_add(walk->findings, STR_EMPTY, "malformed",
                       arena_printf(walk->arena, "Not valid JSON at line %d, column %d: %s.",
                                    error->line, error->column, json_fault(json_error_code(error))));
-    return ERR_MALFORMED_JSON;
+    return arena_overflowed(walk->arena) ? ERR_NO_SPACE : ERR_MALFORMED_JSON;
 }
 
 /* From here to json_leave jansson allocates from the walk's arena. */
@@ -77,12 +74,8 @@ static enum error json_enter(const struct json_walk *walk, struct str body, json
     json_error_t error;
     json_t *loaded;
 
-    assert(json_started);
-    if (!json_depth_ok(body, JSON_DEPTH_MAX)) { /* jansson recurses once a level */
-        json_findings_add(walk->findings, STR_EMPTY, "malformed",
-                          STR("Not acceptable JSON: nested deeper than 32 levels."));
-        return ERR_MALFORMED_JSON;
-    }
+    assert(json_started && json_arena == NULL);
+    TRY(json_shape_check(walk->arena, body, walk->findings));
     json_arena = walk->arena;
     loaded = json_loadb(body.ptr == NULL ? "" : body.ptr, body.len,
                         JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);

@@ -229,7 +229,8 @@ static enum error password_phc_parse(struct str text, struct password_phc *out)
     struct str salt = str_cut(&rest, '$');
     struct password_phc phc;
 
-    if (!str_starts(text, prefix) || text.len >= PASSWORD_HASH_BYTES_MAX) {
+    if (!str_starts(text, prefix) || text.len >= PASSWORD_HASH_BYTES_MAX ||
+        str_ends(costs, STR(","))) {
         return ERR_INVALID;
     }
     TRY(password_phc_number(&costs, STR("m="), &phc.memory_kib));

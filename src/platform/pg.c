@@ -163,7 +163,7 @@ static enum error pg_set_up(struct pg *self)
     struct pg_args args = {.count = 0};
     enum error error;
 
-    pg_bind_text(&args, STR(PG_STATEMENT_MS_TEXT));
+    pg_bind_text(&args, self->options.table_count == 0 ? STR("0") : STR(PG_STATEMENT_MS_TEXT));
     TRY(pg_queue(self, &pg_settings, &args));
     for (size_t i = 0; i < self->options.table_count; i++) {
         TRY(pg_prepare_all(self, self->options.tables[i]));
@@ -265,6 +265,7 @@ enum error pg_tx_commit(struct pg_tx *self)
     }
     error = pg_tx_try(self);
     if (error == ERR_UNAVAILABLE && pg_is_collision(self->pg)) {
+        pg_link_yield(self->pg);
         error = pg_tx_try(self);
     }
     return error;

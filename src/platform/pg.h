@@ -42,7 +42,14 @@ struct pg_options {
 
 struct pg;
 
-/* Makes the object; connects at first use. The options' strings must stay. */
+/*
+ * Makes the object; connects at first use. The options' strings must stay.
+ *
+ * In the session: UTC, UTF-8, search_path "public, pg_temp", and where there are tables a
+ * statement_timeout of 5 s, which ends what a call that met its deadline has left running (without
+ * tables it is a tool's or a migration's connection, whose statements may take their time).
+ * A reader is refused (target_session_attrs=read-write) unless the URL says otherwise.
+ */
 struct pg *pg_new(const struct pg_options *options);
 void pg_free(struct pg *self);
 
@@ -108,7 +115,8 @@ struct pg_tx {
 void pg_tx_begin(struct pg_tx *self, struct pg *pg);
 /* The returned args are empty and to be bound by the caller. */
 struct pg_args *pg_tx_add(struct pg_tx *self, const struct pg_statement *statement);
-/* A deadlock or serialization failure (40P01, 40001) is tried once more within the deadline. */
+/* A deadlock or serialization failure (40P01, 40001) is tried once more within the deadline, after
+ * some milliseconds. */
 NODISCARD enum error pg_tx_commit(struct pg_tx *self);
 
 /* Plain SQL without parameters, several statements allowed, in one implicit transaction: for

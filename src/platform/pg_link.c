@@ -13,7 +13,7 @@
 #include "clock.h"
 #include "crypto.h"
 
-enum { PG_SETTINGS_MAX = 16, PG_LOOKS_MAX = 8 };
+enum { PG_SETTINGS_MAX = 16, PG_LOOKS_MAX = 8, PG_YIELD_MS_MIN = 5, PG_YIELD_MS_SPREAD = 16 };
 
 static int pg_link_left_ms(int64_t deadline_ms)
 {
@@ -268,6 +268,17 @@ void pg_link_tried(struct pg *self, bool ok)
     self->failures++;
     crypto_random(&random, sizeof random);
     self->retry_at_ms = clock_mono_ms() + pause_ms / 2 + random % (pause_ms / 2 + 1);
+}
+
+void pg_link_yield(const struct pg *self)
+{
+    int left_ms = pg_link_left_ms(self->deadline_ms);
+    uint16_t random;
+    int pause_ms;
+
+    crypto_random(&random, sizeof random);
+    pause_ms = PG_YIELD_MS_MIN + random % PG_YIELD_MS_SPREAD;
+    (void)poll(NULL, 0, pause_ms < left_ms ? pause_ms : left_ms);
 }
 
 static enum error pg_link_late(struct pg *self)

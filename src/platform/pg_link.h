@@ -55,3 +55,6 @@ void pg_link_look(struct pg *self);
 NODISCARD enum error pg_link_flush(struct pg *self);
 /* The next result; NULL between two statements. */
 NODISCARD enum error pg_link_next(struct pg *self, struct pg_result **out);
+/* Waits some milliseconds, so that the other party of a deadlock comes through: it has been woken, but
+ * the one that was rolled back would otherwise be faster, and take the same row again. */
+void pg_link_yield(const struct pg *self);

@@ -63,7 +63,7 @@ static void signing_key_finish(struct signing_key *self)
     self->verifier = signing_operation(self->pkey, EVP_PKEY_verify_init, self->type);
 }
 
-static struct signing_key *signing_key_alloc(void)
+static struct signing_key *signing_key_new(void)
 {
     struct signing_key *self = calloc(1, sizeof *self);
 
@@ -73,7 +73,7 @@ static struct signing_key *signing_key_alloc(void)
 
 enum error signing_key_load(struct str jwk_json, struct signing_key **out, const char **why)
 {
-    struct signing_key *self = signing_key_alloc();
+    struct signing_key *self = signing_key_new();
     void *memory = malloc(SIGNING_ARENA_BYTES);
     struct arena arena;
     enum error error;
@@ -94,7 +94,7 @@ enum error signing_key_load(struct str jwk_json, struct signing_key **out, const
 
 struct signing_key *signing_key_generate(void)
 {
-    struct signing_key *self = signing_key_alloc();
+    struct signing_key *self = signing_key_new();
 
     self->type = &signing_jwk_ec;
     self->pkey = EVP_EC_gen("P-256");

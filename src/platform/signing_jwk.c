@@ -56,8 +56,7 @@ static const struct json_field signing_jwk_fields[] = {
 
 /* A binary member and OpenSSL's name for it. */
 struct signing_part {
-    const char *member;
-    const char *param;
+    const char *member, *param;
     size_t offset; /* in struct signing_jwk */
     bool is_private;
 };
@@ -68,8 +67,7 @@ struct signing_part {
     }
 
 struct signing_type {
-    const char *kty;
-    const char *alg;
+    const char *kty, *alg;
     const char *name; /* OpenSSL's */
     /* In the order in which a JWK is written. */
     struct signing_part parts[SIGNING_PARTS_MAX];

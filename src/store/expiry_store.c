@@ -2,8 +2,9 @@
 #include "expiry_store.h"
 
 #define SWEEP(table, column)                                                                       \
-    "WITH gone AS (DELETE FROM " table " WHERE id IN (SELECT id FROM " table " WHERE " column       \
-    " < clock_timestamp() ORDER BY " column " LIMIT $1::bigint FOR UPDATE SKIP LOCKED) RETURNING 1)" \
+    "WITH gone AS (DELETE FROM " table " WHERE id IN (SELECT id FROM " table " WHERE " column      \
+    " < clock_timestamp() ORDER BY " column                                                        \
+    " LIMIT $1::bigint FOR UPDATE SKIP LOCKED) RETURNING 1)"                                       \
     " SELECT count(*) FROM gone"
 
 static const struct pg_statement statements[] = {

@@ -18,25 +18,22 @@ enum {
 static const struct pg_statement statements[] = {
     [MAIL_INSERT] = {"mail_insert", "INSERT INTO mail_requests (id, kind, email, email_canonical,"
                                     " locale, registration_id) VALUES ($1, $2, $3, $4, $5, $6)"},
-    [MAIL_CLAIM] = {"mail_claim",
-                    "WITH due AS ("
-                    " SELECT id FROM mail_requests WHERE due_at <= now()"
-                    " ORDER BY due_at LIMIT $2::bigint FOR UPDATE SKIP LOCKED)"
-                    " UPDATE mail_requests m SET attempts = attempts + 1,"
-                    " due_at = clock_timestamp() + $1::bigint * interval '1 ms'"
-                    " FROM due WHERE m.id = due.id"
-                    " RETURNING m.id, m.kind, m.email, m.email_canonical, m.locale,"
-                    " m.registration_id, m.attempts - 1"},
+    [MAIL_CLAIM] = {"mail_claim", "UPDATE mail_requests m SET attempts = attempts + 1,"
+                                  " due_at = clock_timestamp() + $1::bigint * interval '1 ms'"
+                                  " WHERE m.id = ANY (ARRAY("
+                                  " SELECT id FROM mail_requests WHERE due_at <= now()"
+                                  " ORDER BY due_at LIMIT $2::bigint FOR UPDATE SKIP LOCKED))"
+                                  " RETURNING m.id, m.kind, m.email, m.email_canonical, m.locale,"
+                                  " m.registration_id, m.attempts - 1"},
     [MAIL_RETRY] = {"mail_retry", "UPDATE mail_requests"
                                   " SET due_at = clock_timestamp() + $2::bigint * interval '1 ms'"
                                   " WHERE id = $1"},
     [MAIL_TAKE] = {"mail_take", "WITH taken AS ("
                                 " DELETE FROM mail_requests WHERE id = $1 RETURNING 1"
                                 ") SELECT expect_one(count(*)) FROM taken"},
-    [MAIL_ACCOUNT] = {"mail_account",
-                      "SELECT id, coalesce(subject, id::text), email, locale,"
-                      " email_verified_at IS NOT NULL, status = 'active'"
-                      " FROM users WHERE email_canonical = $1"},
+    [MAIL_ACCOUNT] = {"mail_account", "SELECT id, coalesce(subject, id::text), email, locale,"
+                                      " email_verified_at IS NOT NULL, status = 'active'"
+                                      " FROM users WHERE email_canonical = $1"},
     [MAIL_ATTEMPT] = {"mail_attempt", "SELECT id, user_id, email, locale, expires_at"
                                       " FROM registrations"
                                       " WHERE id = $1 AND expires_at > clock_timestamp()"},
@@ -188,8 +185,8 @@ enum error mail_store_attempt(struct pg *pg, struct arena *arena, struct uuid id
     return find_attempt(pg, arena, &statements[MAIL_ATTEMPT], &args, out);
 }
 
-enum error mail_store_newest_attempt(struct pg *pg, struct arena *arena,
-                                     struct str email_canonical, struct mail_attempt *out)
+enum error mail_store_newest_attempt(struct pg *pg, struct arena *arena, struct str email_canonical,
+                                     struct mail_attempt *out)
 {
     struct pg_args args = {0};
 

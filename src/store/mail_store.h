@@ -19,7 +19,7 @@ struct mail_request {
     struct str email_canonical;
     struct str locale;           /* empty: none */
     struct uuid registration_id; /* of kind MAIL_REGISTRATION */
-    int32_t attempts; /* before this one */
+    int32_t attempts;            /* before this one */
 };
 
 void mail_store_insert(struct pg_tx *tx, const struct mail_request *request);

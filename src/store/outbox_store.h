@@ -16,7 +16,7 @@ struct outbox_event {
     struct str type;
     bool is_ordered;
     struct str data;
-    int64_t expires_ms; /* 0: never */
+    int64_t expires_ms;   /* 0: never */
     struct str token_kid; /* empty: the event has no token */
     struct str token_purpose;
     struct uuid token_id;

@@ -4,12 +4,12 @@
 enum { REGISTRATION_INSERT, REGISTRATION_GET, REGISTRATION_TAKE };
 
 static const struct pg_statement statements[] = {
-    [REGISTRATION_INSERT] =
-        {"registration_insert",
-         "INSERT INTO registrations (id, user_id, email, email_canonical, password_hash, pepper_kid,"
-         " name, locale, expires_at)"
-         " VALUES ($1, $2, $3, $4, $5, $6, $7, $8,"
-         " clock_timestamp() + $9::bigint * interval '1 second')"},
+    [REGISTRATION_INSERT] = {"registration_insert",
+                             "INSERT INTO registrations (id, user_id, email, email_canonical, "
+                             "password_hash, pepper_kid,"
+                             " name, locale, expires_at)"
+                             " VALUES ($1, $2, $3, $4, $5, $6, $7, $8,"
+                             " clock_timestamp() + $9::bigint * interval '1 second')"},
     [REGISTRATION_GET] = {"registration_get",
                           "SELECT user_id, email, email_canonical, password_hash, pepper_kid, name,"
                           " locale FROM registrations"

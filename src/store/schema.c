@@ -39,8 +39,8 @@ static const struct pg_statements schema_own_statements = {
 };
 
 const struct pg_statements *const schema_statements[] = {
-    &user_store_statements,     &registration_store_statements, &one_time_store_statements,
-    &session_store_statements,  &outbox_store_statements,       &mail_store_statements,
+    &user_store_statements,    &registration_store_statements, &one_time_store_statements,
+    &session_store_statements, &outbox_store_statements,       &mail_store_statements,
     &expiry_store_statements,
 };
 const size_t schema_statements_count = sizeof(schema_statements) / sizeof(schema_statements[0]);
@@ -119,8 +119,8 @@ static enum error apply(const struct schema_run *run, const struct embedded_migr
     if (strcmp(pg_sqlstate(run->pg), "55P03") == 0) { /* lock_timeout: others are at work */
         return ERR_UNAVAILABLE;
     }
-    return refuse(run, arena_printf(run->arena, "migration %s failed: %s", file->name,
-                                    pg_message(run->pg)));
+    return refuse(
+        run, arena_printf(run->arena, "migration %s failed: %s", file->name, pg_message(run->pg)));
 }
 
 /* The row of `file` among those applied; -1 if it is not there yet. */

@@ -15,11 +15,10 @@ static const struct pg_statement statements[] = {
          "  t + $8::bigint * interval '1 second', t + $9::bigint * interval '1 second', $10, $11"
          " FROM holder, clock_timestamp() AS t RETURNING 1"
          ") SELECT expect_one(count(*)) FROM made"},
-    [SESSION_REVOKE] = {"session_revoke",
-                        "WITH ended AS ("
-                        " UPDATE sessions SET revoked_at = clock_timestamp()"
-                        " WHERE id = $1 AND revoked_at IS NULL RETURNING 1"
-                        ") SELECT expect_one(count(*)) FROM ended"},
+    [SESSION_REVOKE] = {"session_revoke", "WITH ended AS ("
+                                          " UPDATE sessions SET revoked_at = clock_timestamp()"
+                                          " WHERE id = $1 AND revoked_at IS NULL RETURNING 1"
+                                          ") SELECT expect_one(count(*)) FROM ended"},
 };
 
 const struct pg_statements session_store_statements = {

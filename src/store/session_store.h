@@ -15,7 +15,7 @@ struct session_row {
     struct str client_id;
     struct str kid;
     struct str token_hash; /* SHA-256 of the token's secret */
-    struct str amr; /* separated by spaces */
+    struct str amr;        /* separated by spaces */
     int64_t idle_ttl_s;
     int64_t absolute_ttl_s;
     struct str ip;         /* empty: unknown */

@@ -4,7 +4,7 @@
 enum { USER_FIND_LOGIN, USER_INSERT, USER_VERIFY_EMAIL, USER_PROFILE, USER_PATCH };
 
 #define PROFILE_COLUMNS                                                                            \
-    "coalesce(u.subject, u.id::text), u.email, u.email_verified_at IS NOT NULL, u.name, u.locale,"  \
+    "coalesce(u.subject, u.id::text), u.email, u.email_verified_at IS NOT NULL, u.name, u.locale," \
     " array_to_string(u.roles, ' '), u.created_at"
 
 #define SESSION_COUNTS                                                                             \
@@ -18,22 +18,23 @@ static const struct pg_statement statements[] = {
                          " array_to_string(roles, ' '), auth_ver, status = 'active',"
                          " email_verified_at IS NOT NULL"
                          " FROM users WHERE email_canonical = $1"},
-    [USER_INSERT] = {"user_insert",
-                     "INSERT INTO users (id, email, email_canonical, email_verified_at,"
-                     " password_hash, pepper_kid, name, locale)"
-                     " VALUES ($1, $2, $3, CASE WHEN $4 THEN clock_timestamp() END, $5, $6, $7, $8)"},
+    [USER_INSERT] =
+        {"user_insert",
+         "INSERT INTO users (id, email, email_canonical, email_verified_at,"
+         " password_hash, pepper_kid, name, locale)"
+         " VALUES ($1, $2, $3, CASE WHEN $4 THEN clock_timestamp() END, $5, $6, $7, $8)"},
     [USER_VERIFY_EMAIL] = {"user_verify_email",
                            "WITH verified AS ("
                            " UPDATE users SET email_verified_at = clock_timestamp()"
                            " WHERE id = $1 AND auth_ver = $2 AND status = 'active'"
                            " AND email_verified_at IS NULL RETURNING 1"
                            ") SELECT expect_one(count(*)) FROM verified"},
-    [USER_PROFILE] = {"user_profile", "SELECT " PROFILE_COLUMNS
-                                      " FROM sessions s, users u WHERE " SESSION_COUNTS},
-    [USER_PATCH] = {"user_patch", "UPDATE users u SET name = CASE WHEN $3 THEN $4 ELSE u.name END,"
-                                  " locale = CASE WHEN $5 THEN $6 ELSE u.locale END"
-                                  " FROM sessions s WHERE " SESSION_COUNTS
-                                  " RETURNING " PROFILE_COLUMNS},
+    [USER_PROFILE] = {"user_profile",
+                      "SELECT " PROFILE_COLUMNS " FROM sessions s, users u WHERE " SESSION_COUNTS},
+    [USER_PATCH] = {"user_patch",
+                    "UPDATE users u SET name = CASE WHEN $3 THEN $4 ELSE u.name END,"
+                    " locale = CASE WHEN $5 THEN $6 ELSE u.locale END"
+                    " FROM sessions s WHERE " SESSION_COUNTS " RETURNING " PROFILE_COLUMNS},
 };
 
 const struct pg_statements user_store_statements = {

@@ -185,6 +185,8 @@ static void exact_checks_the_length_and_writes_nothing_else(void **state)
     assert_memory_equal(out, "....", 4);
     assert_int_equal(codec_base64url_decode_exact(STR("Zm9v"), out, 3), OK);
     assert_memory_equal(out, "foo.", 4);
+    assert_int_equal(codec_base64url_decode_exact(STR("Zg"), out + 1, 1), OK);
+    assert_memory_equal(out, "ffo.", 4);
 }
 
 static void decoders_tell_a_full_arena_from_bad_input(void **state)

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Schemathesis writes requests from the OpenAPI document, good and bad ones, and judges answers.
+
+Left out: `positive_data_acceptance`, because what the document calls good may still be refused. A
+made-up token is 400 `invalid_token`, an address may not be one that RFC 5321 and IDNA allow, a
+common password is refused. test_bad_fields.py has the edges of what is taken.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support.journey import confirmed_person
+from support.ledger import LEDGER
+from support.makers import ReceiverMaker, ServiceMaker
+from support.paths import OPENAPI
+from support.stats import report
+
+LEFT_OUT = "positive_data_acceptance"
+EXAMPLES = 60
+
+
+@pytest.mark.timeout(240)
+def test_no_failure_is_left_unexplained(
+    make_service: ServiceMaker, make_receiver: ReceiverMaker, tmp_path: Path
+) -> None:
+    receiver = make_receiver()
+    service = make_service(receiver, US_DOCS="on", US_PAGES="on").start()
+    token = confirmed_person(service.api, receiver).tokens["access_token"]
+    LEDGER.add(token)
+    command = [
+        str(Path(sys.executable).parent / "schemathesis"),
+        *("run", str(OPENAPI), "--url", f"http://127.0.0.1:{service.port}"),
+        *("--checks", "all", "--exclude-checks", LEFT_OUT),
+        *("--header", f"Authorization: Bearer {token}"),
+        # The token is to live through the run.
+        *("--exclude-path", "/v1/logout"),
+        *("--phases", "examples,coverage,fuzzing", "--max-examples", str(EXAMPLES)),
+        *("--seed", "1", "--generation-database", "none", "--no-color", "--workers", "2"),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=220)
+    assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
+    report("schemathesis: " + _summary(done.stdout))
+    assert service.is_ready()
+
+
+def _summary(output: str) -> str:
+    lines = [line.strip() for line in output.splitlines()]
+    return next((line for line in reversed(lines) if "generated" in line), lines[-1])

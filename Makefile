@@ -79,7 +79,7 @@ format: ## lay the sources out as `make lint` wants them
 	@tools/lint.sh --format $(BUILD)
 
 fuzz: ## fuzz each parser for FUZZ_SECONDS (60)
-	@tools/deps.sh lint
+	@tools/deps.sh fuzz
 	@tools/fuzz.sh $(BUILD)/fuzz $(FUZZ_SECONDS)
 
 bench: ## the figures of docs/PERFORMANCE.md

@@ -19,9 +19,9 @@ HEAD = """\
 # Configuration
 
 Settings are environment variables. This page is made from the table in `src/app/config.c` by
-`make docs`; a test keeps it true. `user-service check-config` prints what is in force, with `--strict`
-it also refuses `US_` variables that this version does not know (`serve` only warns about them, so
-that a roll-back starts).
+`make docs`; a test keeps it true. `user-service check-config` prints what is in force, with
+`--strict` it also refuses `US_` variables that this version does not know (`serve` only warns about
+them, so that a roll-back starts).
 
 A value that is wrong stops the start with one line that names the variable, what it got and what it
 takes.

@@ -1,10 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Installs with apt what is missing, as root or by sudo; with nothing missing neither is called.
-# usage: deps.sh [--check | --list] build|test|lint|bench
+# usage: deps.sh [--check | --list] build|test|lint|fuzz|bench
 #   build    what building and `user-service dev` need
 #   test     that, and what `make test` needs
-#   lint     that, and the linters and clang, which has the fuzzer
+#   lint     that, and the linters
+#   fuzz     that of test, and clang with its sanitizers and fuzzer
 #   bench    what `make bench` compares with
 #   --check  install nothing: print the one apt line if something is missing, and exit 1
 #   --list   print the names of the whole set's packages, whether they are there or not
@@ -20,8 +21,9 @@ esac
 # command=package: a command from any source will do (another vendor's node, a newer clang).
 build_commands="gcc=gcc objcopy=binutils make=make meson=meson ninja=ninja-build pkg-config=pkg-config
  python3=python3 node=nodejs npm=npm curl=curl openssl=openssl xz=xz-utils flock=util-linux"
-lint_commands="clang=clang clang-format=clang-format clang-tidy=clang-tidy shellcheck=shellcheck"
-bench_commands="nginx=nginx-light"
+lint_commands="clang-format=clang-format clang-tidy=clang-tidy shellcheck=shellcheck"
+fuzz_commands="clang=clang"
+bench_commands="nginx=nginx-light wrk=wrk taskset=util-linux"
 
 # Packages that no command tells of.
 build_packages="libc6-dev libpq-dev libssl-dev libsodium-dev libjansson-dev libcurl4-openssl-dev
@@ -53,6 +55,15 @@ check_venv() {
     fi
 }
 
+check_clang_runtime() {
+    if ! $list_only; then
+        for fuzzer in "$(clang -print-resource-dir 2>/dev/null)"/lib/*/libclang_rt.fuzzer*; do
+            [ ! -e "$fuzzer" ] || return 0
+        done
+    fi
+    add libclang-rt-dev
+}
+
 # The server's programs are outside PATH; any version of the distribution or of PGDG will do.
 check_postgresql() {
     for initdb in /usr/lib/postgresql/*/bin/initdb; do
@@ -75,8 +86,8 @@ no_main_cluster() {
 missing=
 wanted=${1:-}
 case $wanted in
-build | test | lint | bench) ;;
-*) echo "usage: deps.sh [--check] build|test|lint|bench" >&2; exit 2 ;;
+build | test | lint | fuzz | bench) ;;
+*) echo "usage: deps.sh [--check] build|test|lint|fuzz|bench" >&2; exit 2 ;;
 esac
 if ! command -v dpkg-query >/dev/null; then
     echo "deps: this machine has no dpkg; install what tools/deps.sh names by hand" >&2
@@ -91,6 +102,10 @@ if [ "$wanted" != build ]; then
 fi
 if [ "$wanted" = lint ]; then
     check_commands "$lint_commands"
+fi
+if [ "$wanted" = fuzz ]; then
+    check_commands "$fuzz_commands"
+    check_clang_runtime
 fi
 if [ "$wanted" = bench ]; then
     check_commands "$bench_commands"

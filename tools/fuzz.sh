@@ -11,7 +11,7 @@ seconds=$2
 if [ ! -e "$build/build.ninja" ]; then
     CC=clang meson setup "$build" -Dfuzzers=true -Db_sanitize=address,undefined -Db_lundef=false
 fi
-ninja -C "$build" --quiet
+ninja -C "$build" --quiet fuzz-targets
 
 failed=
 for target in "$build"/fuzz/fuzz_*; do

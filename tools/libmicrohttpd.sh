@@ -50,9 +50,10 @@ from_gnu() {
         --output "$1" "$source_url"
 }
 
+# An index past its date (a mirror that is a snapshot) will do: the bytes are pinned.
 private_apt() {
     apt-get -o Dir::State::lists="$apt/lists" -o Dir::Cache="$apt/cache" \
-        -o APT::Sandbox::User="$(id -un)" -o Acquire::Languages=none \
+        -o APT::Sandbox::User="$(id -un)" -o Acquire::Languages=none -o Acquire::Check-Valid-Until=false \
         -o Acquire::http::Timeout=20 -o Acquire::https::Timeout=20 -q "$@"
 }
 

@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fixtures: one PostgreSQL a run, services on fresh databases, receivers, and all of it stopped."""
+"""Fixtures: one PostgreSQL a run, services on fresh databases, receivers, and all of it stopped.
 
+With KEEP_TEST_FOLDER set, logs and data stay below /tmp for a look.
+"""
+
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -41,7 +45,8 @@ def scratch() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="us-test-", dir="/tmp"))
     folder.chmod(0o755)
     yield folder
-    shutil.rmtree(folder, ignore_errors=True)
+    if "KEEP_TEST_FOLDER" not in os.environ:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

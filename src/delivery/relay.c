@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "circuit.h"
 #include "clock.h"
@@ -293,13 +294,13 @@ static void measure(struct relay *self)
 
 static int64_t pause_ms(const struct relay *self, bool more)
 {
-    const unsigned ready = slots_in(self, OUTGOING_DONE) + slots_in(self, OUTGOING_FAILED);
+    const bool ready = slots_in(self, OUTGOING_DONE) + slots_in(self, OUTGOING_FAILED) > 0;
     const int64_t circuit_ms = circuit_wait_ms(&self->circuit, clock_mono_ms());
 
     if (self->store.away) {
         return self->idle_ms;
     }
-    if (ready > 0 || (more && slots_in(self, OUTGOING_FREE) > 0)) {
+    if (ready || (more && slots_in(self, OUTGOING_FREE) > 0)) {
         return 0;
     }
     return circuit_ms > 0 && circuit_ms < self->idle_ms ? circuit_ms : self->idle_ms;
@@ -336,10 +337,8 @@ static void *relay_main(void *context)
     struct relay *self = context;
 
     while (!atomic_load(&self->stopping)) {
-        bool more;
-
         record(self);
-        more = claim_and_send(self);
+        const bool more = claim_and_send(self);
         measure(self);
         wait_for_calls(self, pause_ms(self, more));
     }
@@ -373,9 +372,7 @@ struct relay *relay_start(const struct relay_options *options)
         .timeout_ms = or_default(options->timeout_ms, TIMEOUT_MS),
     };
     assert(self->lease_ms > self->outgoing_options.timeout_ms);
-    for (size_t i = 0; i < ONETIME_PURPOSE_COUNT; i++) {
-        self->outgoing_options.links[i] = options->links[i];
-    }
+    memcpy(self->outgoing_options.links, options->links, sizeof(options->links));
     arena_init(&self->rows, self->rows_memory, sizeof(self->rows_memory));
     arena_init(&self->scratch, self->scratch_memory, sizeof(self->scratch_memory));
     if (pthread_create(&self->thread, NULL, relay_main, self) != 0) {

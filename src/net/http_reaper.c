@@ -13,6 +13,7 @@
 #include "log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -135,7 +136,7 @@ static void linger_on(struct http_reaper *self, int fd)
     if (self->linger_count == HTTP_LINGER_MAX || self->stopping) {
         return;
     }
-    copy = dup(fd);
+    copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
     if (copy < 0) {
         return;
     }

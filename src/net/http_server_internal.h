@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the parts of http_server share: http_server (the only one that names the library),
- * http_connection, http_exchange (a request and its memory), http_pool, http_head (what is refused), http_refusal
- * (how), http_reaper (time limits of peers), http_listen.
+ * http_connection, http_exchange (a request and its memory), http_request and http_method (what a
+ * handler asks for), http_pool, http_head (what is refused), http_refusal (how), http_reaper (time
+ * limits of peers), http_listen.
  *
  * Ownership: a connection belongs to the server from accept to close, an exchange from the end of a
  * request's head until its answer was sent or its client was found gone.

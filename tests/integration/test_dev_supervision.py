@@ -81,7 +81,7 @@ def _cluster_id(dev: Dev) -> bytes:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_stops_all_of_it(start: Callable[..., Dev], number: signal.Signals) -> None:
-    dev = start("stop").wait_ready()
+    dev = start("data").wait_ready()
     family = dev.family()
     assert len(dev.children()) == 2
     socket_folder = _socket_folder(dev)
@@ -93,7 +93,7 @@ def test_a_signal_stops_all_of_it(start: Callable[..., Dev], number: signal.Sign
 
 def test_ctrl_c_leaves_the_order_to_the_supervisor(start: Callable[..., Dev]) -> None:
     """A terminal sends it to the whole process group; children in it would all stop at once."""
-    dev = start("ctrl-c", start_new_session=True).wait_ready()
+    dev = start("data", start_new_session=True).wait_ready()
     assert all(os.getpgid(pid) == pid for pid in dev.children())
     os.killpg(dev.process.pid, signal.SIGINT)
     assert dev.wait_end() == 0
@@ -106,7 +106,7 @@ def _socket_folder(dev: Dev) -> Path:
 
 
 def test_postgresql_listens_on_a_private_socket_only(start: Callable[..., Dev]) -> None:
-    dev = start("private").wait_ready()
+    dev = start("data").wait_ready()
     folder = _socket_folder(dev)
     assert folder.stat().st_mode & 0o777 == 0o700
     lines = (dev.data / "postgres/postmaster.pid").read_text().splitlines()
@@ -118,7 +118,7 @@ def test_postgresql_listens_on_a_private_socket_only(start: Callable[..., Dev]) 
 
 
 def test_a_killed_dev_leaves_no_process(start: Callable[..., Dev]) -> None:
-    dev = start("killed").wait_ready()
+    dev = start("data").wait_ready()
     family = dev.family()
     assert len(family) > 3
     dev.kill()
@@ -127,12 +127,12 @@ def test_a_killed_dev_leaves_no_process(start: Callable[..., Dev]) -> None:
 
 def test_it_starts_right_behind_a_killed_one(start: Callable[..., Dev]) -> None:
     """While the first one's PostgreSQL may still be shutting down."""
-    first = start("again").wait_ready()
+    first = start("data").wait_ready()
     cluster = _cluster_id(first)
     secret = (first.data / "jwt.json").read_bytes()
     sockets = _socket_folder(first)
     first.kill()
-    second = start("again").wait_ready()
+    second = start("data").wait_ready()
     assert not sockets.exists()
     assert _cluster_id(second) == cluster
     assert (second.data / "jwt.json").read_bytes() == secret
@@ -141,12 +141,14 @@ def test_it_starts_right_behind_a_killed_one(start: Callable[..., Dev]) -> None:
 
 def test_an_orphaned_postgresql_is_replaced(start: Callable[..., Dev]) -> None:
     """Stopped (SIGSTOP), it does not notice that its supervisor was killed."""
-    first = start("orphan").wait_ready()
+    first = start("data").wait_ready()
     postgres = _pid_of(first, "postgres")
     os.kill(postgres, signal.SIGSTOP)
     first.kill()
-    second = start("orphan")
-    wait_until(lambda: (second.data / "lock").exists(), "lock")
+    log = first.data / "postgres.log"
+    inode = log.stat().st_ino
+    second = start("data")
+    wait_until(lambda: log.exists() and log.stat().st_ino != inode, "second one's log")
     os.kill(postgres, signal.SIGCONT)
     second.wait_ready()
     assert _pid_of(second, "postgres") != postgres
@@ -155,13 +157,13 @@ def test_an_orphaned_postgresql_is_replaced(start: Callable[..., Dev]) -> None:
 
 def test_a_stale_pid_file_is_not_believed(start: Callable[..., Dev]) -> None:
     """It names a process that lives, but is another program: this one."""
-    first = start("stale").wait_ready()
+    first = start("data").wait_ready()
     pid_file = first.data / "postgres/postmaster.pid"
     lines = pid_file.read_text().splitlines()
     first.interrupt()
     pid_file.write_text("\n".join([str(os.getpid()), *lines[1:]]) + "\n")
     pid_file.chmod(0o600)
-    start("stale").wait_ready().interrupt()
+    start("data").wait_ready().interrupt()
 
 
 def test_an_interrupted_first_start_is_begun_anew(start: Callable[..., Dev], folder: Path) -> None:
@@ -173,10 +175,10 @@ def test_an_interrupted_first_start_is_begun_anew(start: Callable[..., Dev], fol
 
 
 def test_a_second_one_on_the_same_data_is_refused(start: Callable[..., Dev]) -> None:
-    first = start("shared").wait_ready()
-    second = start("shared")
+    first = start("data").wait_ready()
+    second = start("data")
     assert second.wait_end() == 1
-    assert re.search(r"another one runs with the data in .*/shared.*--data", second.errors)
+    assert re.search(r"another one runs with the data in .*/data.*--data", second.errors)
     first.interrupt()
 
 
@@ -208,7 +210,7 @@ def _refused(folder: Path, *arguments: str, **settings: str) -> str:
 
 
 def test_two_inboxes_take_two_ports(start: Callable[..., Dev]) -> None:
-    first, second = start("one").wait_ready(), start("two").wait_ready()
+    first, second = start("data").wait_ready(), start("two").wait_ready()
     assert first.place("inbox") != second.place("inbox")
     first.interrupt()
     second.interrupt()
@@ -216,7 +218,7 @@ def test_two_inboxes_take_two_ports(start: Callable[..., Dev]) -> None:
 
 @pytest.mark.parametrize("program", ["postgres", "service"])
 def test_a_child_that_dies_ends_it(start: Callable[..., Dev], program: str) -> None:
-    dev = start("dies").wait_ready()
+    dev = start("data").wait_ready()
     family = dev.family()
     postgres = _pid_of(dev, "postgres")
     service = next(pid for pid in dev.children() if pid != postgres)

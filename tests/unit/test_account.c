@@ -243,8 +243,7 @@ static void an_attempt_expires(void **state)
 
     (void)state;
     database_do("UPDATE registrations SET expires_at = clock_timestamp() - interval '1 s'");
-    assert_int_equal(confirm(token_of(ONETIME_REGISTRATION, id), good_password),
-                     ERR_INVALID_TOKEN);
+    assert_int_equal(confirm(token_of(ONETIME_REGISTRATION, id), good_password), ERR_INVALID_TOKEN);
     assert_int_equal(database_number("SELECT count(*) FROM users"), 0);
 }
 
@@ -264,8 +263,7 @@ static void what_is_no_token_confirms_nothing(void **state)
     assert_int_equal(confirm(token_of(ONETIME_REGISTRATION, unknown), good_password),
                      ERR_INVALID_TOKEN);
     /* a genuine token of another purpose with the same id: its row is in another table */
-    assert_int_equal(confirm(token_of(ONETIME_VERIFICATION, id), good_password),
-                     ERR_INVALID_TOKEN);
+    assert_int_equal(confirm(token_of(ONETIME_VERIFICATION, id), good_password), ERR_INVALID_TOKEN);
     assert_int_equal(database_number("SELECT count(*) FROM users"), 0);
 }
 
@@ -379,8 +377,8 @@ static void a_confirmation_that_races_itself_happens_once(void **state)
     make_racers(racers);
     for (unsigned round = 0; round < 20; round++) {
         account_reset();
-        token = token_of(ONETIME_REGISTRATION,
-                         start_registration("ada@example.com", good_password));
+        token =
+            token_of(ONETIME_REGISTRATION, start_registration("ada@example.com", good_password));
         for (size_t i = 0; i < RACERS; i++) {
             racers[i].token = &token;
         }
@@ -631,8 +629,7 @@ static void a_verification_id_is_no_registration(void **state)
     (void)state;
     database_must(try_create("ada@example.com", &profile));
     id = mailed_token();
-    assert_int_equal(confirm(token_of(ONETIME_REGISTRATION, id), good_password),
-                     ERR_INVALID_TOKEN);
+    assert_int_equal(confirm(token_of(ONETIME_REGISTRATION, id), good_password), ERR_INVALID_TOKEN);
 }
 
 static void events_that_nobody_wants_are_not_written(void **state)

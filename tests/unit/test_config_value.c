@@ -56,9 +56,19 @@ static void addresses_to_listen_on(void **state)
 {
     static const char *const good[] = {"0.0.0.0:8000", "127.0.0.1:0", "[::]:8000", "[::1]:65535",
                                        "localhost:80"};
-    static const char *const bad[] = {"", ":", ":8000", "0.0.0.0", "0.0.0.0:", "0.0.0.0:65536",
-                                      "0.0.0.0:-1", "0.0.0.0:+1", "0.0.0.0:8000 ", "0.0.0.0:08000",
-                                      "0.0.0.0:0x50", "0.0.0.0:99999999999999999999", "8000",
+    static const char *const bad[] = {"",
+                                      ":",
+                                      ":8000",
+                                      "0.0.0.0",
+                                      "0.0.0.0:",
+                                      "0.0.0.0:65536",
+                                      "0.0.0.0:-1",
+                                      "0.0.0.0:+1",
+                                      "0.0.0.0:8000 ",
+                                      "0.0.0.0:08000",
+                                      "0.0.0.0:0x50",
+                                      "0.0.0.0:99999999999999999999",
+                                      "8000",
                                       "tcp://0.0.0.0:8000/"};
 
     (void)state;
@@ -78,14 +88,26 @@ static void urls(void **state)
 {
     static const char *const good[] = {"https://user.example.com", "http://127.0.0.1:8000",
                                        "http://[::1]:8000", "https://example.com/users"};
-    static const char *const bad[] = {"", "https://", "http://", "https:///", "user.example.com",
-                                      "ftp://example.com", "HTTPS://example.com",
-                                      "https://example.com/", "https://example.com/a/",
-                                      "https://example.com?x", "https://example.com#x",
-                                      "https://example.com/a b", "https://exam\nple.com",
-                                      "https://example.com\r", "https://ex\"ample.com",
-                                      "https://ex<ample.com", "https://b\xc3\xbc" "cher.example",
-                                      " https://example.com", "javascript:alert(1)",
+    static const char *const bad[] = {"",
+                                      "https://",
+                                      "http://",
+                                      "https:///",
+                                      "user.example.com",
+                                      "ftp://example.com",
+                                      "HTTPS://example.com",
+                                      "https://example.com/",
+                                      "https://example.com/a/",
+                                      "https://example.com?x",
+                                      "https://example.com#x",
+                                      "https://example.com/a b",
+                                      "https://exam\nple.com",
+                                      "https://example.com\r",
+                                      "https://ex\"ample.com",
+                                      "https://ex<ample.com",
+                                      "https://b\xc3\xbc"
+                                      "cher.example",
+                                      " https://example.com",
+                                      "javascript:alert(1)",
                                       "https:/example.com"};
     char text[2048];
 
@@ -107,9 +129,13 @@ static void links(void **state)
     static const char *const good[] = {"", "https://example.com/verify#token={token}",
                                        "http://localhost:3000/?t={token}",
                                        "https://example.com/{token}/"};
-    static const char *const bad[] = {"https://example.com/verify", "{token}", "/verify#{token}",
-                                      "https://example.com/#{Token}", "https://example.com/#token",
-                                      "javascript:{token}", "https://example.com/ {token}"};
+    static const char *const bad[] = {"https://example.com/verify",
+                                      "{token}",
+                                      "/verify#{token}",
+                                      "https://example.com/#{Token}",
+                                      "https://example.com/#token",
+                                      "javascript:{token}",
+                                      "https://example.com/ {token}"};
 
     (void)state;
     for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
@@ -180,9 +206,10 @@ static void databases(void **state)
 
 static void references(void **state)
 {
-    static const char *const bad[] = {"", "file:", "file:relative.json", "/path/to.json",
-                                      "FILE:/path", "{\"keys\":[]}", "whsec_AAAA",
-                                      "aws-secretsmanager:user-service/jwt", " file:/x"};
+    static const char *const bad[] = {
+        "",           "file:",         "file:relative.json", "/path/to.json",
+        "FILE:/path", "{\"keys\":[]}", "whsec_AAAA",         "aws-secretsmanager:user-service/jwt",
+        " file:/x"};
 
     (void)state;
     assert_taken(CONFIG_REFERENCE, STR("file:/run/secrets/jwt.json"));
@@ -193,8 +220,12 @@ static void references(void **state)
 
 static void events(void **state)
 {
-    static const char *const bad[] = {"user.nothing", "user.registered,,user.verified", "*", ",",
-                                      "user.registered.v1", "USER.REGISTERED",
+    static const char *const bad[] = {"user.nothing",
+                                      "user.registered,,user.verified",
+                                      "*",
+                                      ",",
+                                      "user.registered.v1",
+                                      "USER.REGISTERED",
                                       "com.mallhive.user.registered",
                                       "user.registered;user.verified"};
     union value value = {0};
@@ -259,11 +290,31 @@ static void durations(void **state)
         const char *text;
         int64_t seconds;
     } good[] = {{"30s", 30}, {"3600s", 3600}, {"1m", 60}, {"60m", 3600}, {"1h", 3600}};
-    static const char *const bad[] = {"", "s", "30", "29s", "3601s", "61m", "2h", "1d", "0s", "-30s",
-                                      "+30s", "030s", "30 s", " 30s", "30s ", "30S", "30ms", "1.5h",
-                                      "1h30m", "30x", "18446744073709551615s",
-                                      "18446744073709551646s", "18446744073709551616s",
-                                      "5124095576030431h", "307445734561825861m"};
+    static const char *const bad[] = {"",
+                                      "s",
+                                      "30",
+                                      "29s",
+                                      "3601s",
+                                      "61m",
+                                      "2h",
+                                      "1d",
+                                      "0s",
+                                      "-30s",
+                                      "+30s",
+                                      "030s",
+                                      "30 s",
+                                      " 30s",
+                                      "30s ",
+                                      "30S",
+                                      "30ms",
+                                      "1.5h",
+                                      "1h30m",
+                                      "30x",
+                                      "18446744073709551615s",
+                                      "18446744073709551646s",
+                                      "18446744073709551616s",
+                                      "5124095576030431h",
+                                      "307445734561825861m"};
 
     (void)state;
     for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
@@ -279,8 +330,18 @@ static void durations(void **state)
 
 static void numbers(void **state)
 {
-    static const char *const bad[] = {"", "29", "3601", "-30", "+30", "030", "3e2", "0x30", "30 ",
-                                      "30.0", "18446744073709551615", "18446744073709551646"};
+    static const char *const bad[] = {"",
+                                      "29",
+                                      "3601",
+                                      "-30",
+                                      "+30",
+                                      "030",
+                                      "3e2",
+                                      "0x30",
+                                      "30 ",
+                                      "30.0",
+                                      "18446744073709551615",
+                                      "18446744073709551646"};
     union value value = {0};
 
     (void)state;

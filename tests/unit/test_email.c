@@ -48,8 +48,11 @@ static const char *const same[][6] = {
     {"ada@example.com", "ADA@EXAMPLE.COM", "Ada@Example.Com"},
     {"a@xn--mnchen-3ya.de", "a@m\xc3\xbcnchen.de", "A@M\xc3\x9cNCHEN.DE", "a@mu\xcc\x88nchen.de",
      "a@XN--MNCHEN-3YA.de"},
-    {"a@xn--fa-hia.de", "a@fa\xc3\x9f.de"},                     /* IDNA 2008: no ss */
-    {"a@example.com", "a@example\xe3\x80\x82" "com", "a@\xef\xbd\x85xample.com"},
+    {"a@xn--fa-hia.de", "a@fa\xc3\x9f.de"}, /* IDNA 2008: no ss */
+    {"a@example.com",
+     "a@example\xe3\x80\x82"
+     "com",
+     "a@\xef\xbd\x85xample.com"},
     {"a@xn--wgv71a119e.jp", "a@\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e.jp"},
     {"a.b+c@sub.example.co.uk", "A.B+C@Sub.Example.Co.Uk"},
     {"!#$%&'*+-/=?^_`{|}~@example.com"},
@@ -161,16 +164,19 @@ static void what_is_no_address_is_refused(void **state)
         STR("a@[IPv6:::1]"),
         STR("a@example.123"),
         STR("a@example.com/.."),
-        STR("a@\xef\xbc\xa0" "b.com"), /* a full-width @ */
-        STR("\xc3\xbc@example.com"),   /* a local part beyond ASCII */
+        STR("a@\xef\xbc\xa0"
+            "b.com"),                /* a full-width @ */
+        STR("\xc3\xbc@example.com"), /* a local part beyond ASCII */
         STR("\xe2\x84\xaa@example.com"),
         STR("a@\xff\xfe.com"),
         STR("a@ex\xc3mple.com"),
         STR("a@\xed\xa0\x80.com"),
         STR("a@xn--.com"),
         STR("a@xn--a\x80.com"),
-        STR("a@\xe2\x80\xae" "example.com"), /* right-to-left override */
-        STR("a@ex\xe2\x80\x8b" ".\xe2\x80\x8b.com"),
+        STR("a@\xe2\x80\xae"
+            "example.com"), /* right-to-left override */
+        STR("a@ex\xe2\x80\x8b"
+            ".\xe2\x80\x8b.com"),
     };
     struct email email = {.written = STR("untouched"), .canonical = STR("untouched")};
 
@@ -265,10 +271,10 @@ static size_t append_utf8(char *out, uint32_t point)
 /* Any code point, surrogates excepted. */
 static uint32_t random_point(uint64_t *seed)
 {
-    static const uint32_t blocks[][2] = {{0x20, 0x7f},     {0x80, 0x2af},     {0x300, 0x36f},
-                                         {0x370, 0x52f},   {0x590, 0x6ff},    {0x1e00, 0x1fff},
-                                         {0x2000, 0x215f}, {0x3000, 0x30ff},  {0x4e00, 0x9fff},
-                                         {0xac00, 0xd7a3}, {0xff00, 0xffef},  {0x10400, 0x1044f}};
+    static const uint32_t blocks[][2] = {{0x20, 0x7f},     {0x80, 0x2af},    {0x300, 0x36f},
+                                         {0x370, 0x52f},   {0x590, 0x6ff},   {0x1e00, 0x1fff},
+                                         {0x2000, 0x215f}, {0x3000, 0x30ff}, {0x4e00, 0x9fff},
+                                         {0xac00, 0xd7a3}, {0xff00, 0xffef}, {0x10400, 0x1044f}};
     const uint32_t *block = blocks[unit_random(seed) % (sizeof(blocks) / sizeof(blocks[0]))];
 
     return block[0] + (uint32_t)(unit_random(seed) % (block[1] - block[0] + 1));

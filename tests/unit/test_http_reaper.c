@@ -38,7 +38,7 @@ static int64_t drip(int fd, struct str text)
 
 static void assert_cut(int64_t after_ms)
 {
-    assert_in_range(after_ms, LIMIT_MS - DRIP_MS, 3 * LIMIT_MS);
+    assert_in_range(after_ms, LIMIT_MS - DRIP_MS, PEER_PATIENCE_MS / 2);
 }
 
 static void a_dripping_first_line_is_cut(void **state)
@@ -98,7 +98,7 @@ static void the_second_head_on_a_connection_is_cut_too(void **state)
         assert_int_equal(peer_read(fd, false).status, 200);
         begun_ms = clock_mono_ms();
         assert_true(peer_ends(fd));
-        assert_in_range(clock_mono_ms() - begun_ms, 0, 3 * LIMIT_MS);
+        assert_in_range(clock_mono_ms() - begun_ms, 0, PEER_PATIENCE_MS / 2);
         close(fd);
     }
     peer_stop(peer);

@@ -3,6 +3,8 @@
 
 #include "support/http_peer.h"
 
+#include "metrics.h"
+
 #define GET_ECHO STR("GET /echo HTTP/1.1\r\nHost: a\r\n\r\n")
 #define GET_PARK STR("GET /park HTTP/1.1\r\nHost: a\r\n\r\n")
 
@@ -383,6 +385,43 @@ static void a_wrong_address_is_explained(void **state)
     peer_stop(peer);
 }
 
+/* Waits: a connection is closed after its answer. */
+static bool metrics_say(const char *line)
+{
+    static char text[1 << 18];
+    int64_t until_ms = clock_mono_ms() + PEER_PATIENCE_MS;
+    bool found = false;
+
+    while (!found && clock_mono_ms() < until_ms) {
+        struct buf out = buf_over(text, sizeof(text) - 1);
+
+        metrics_render(&out);
+        text[out.len] = '\0';
+        found = strstr(text, line) != NULL;
+    }
+    return found;
+}
+
+static void named(struct http_server_options *options)
+{
+    options->name = "counted";
+}
+
+static void connections_and_refusals_are_counted(void **state)
+{
+    struct http_peer *peer = peer_start_with(named);
+    int fd = peer_connect(peer);
+
+    (void)state;
+    assert_true(metrics_say("user_service_http_connections{server=\"counted\"} 1\n"));
+    assert_int_equal(peer_status_of(peer, STR("GET // HTTP/1.1\r\nHost: a\r\n\r\n")), 400);
+    assert_true(metrics_say("http_refused_total{server=\"counted\",reason=\"path\"} 1\n"));
+    assert_true(metrics_say("user_service_http_connections{server=\"counted\"} 1\n"));
+    close(fd);
+    assert_true(metrics_say("user_service_http_connections{server=\"counted\"} 0\n"));
+    peer_stop(peer);
+}
+
 static void one_io_thread(struct http_server_options *options)
 {
     options->io_threads = 1;
@@ -419,6 +458,7 @@ int main(void)
         cmocka_unit_test(answers_that_are_ready_are_sent_before_the_end),
         cmocka_unit_test(an_answer_on_its_way_is_sent_to_its_end),
         cmocka_unit_test(a_wrong_address_is_explained),
+        cmocka_unit_test(connections_and_refusals_are_counted),
         cmocka_unit_test(one_thread_serves_too),
     };
 

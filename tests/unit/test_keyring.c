@@ -35,7 +35,7 @@ static void it_finds_its_keys_by_their_ids(void **state)
 
 static void it_knows_no_other_ids(void **state)
 {
-    static const struct str ids[] = {STR(""),    STR("k"),    STR("k11"),  STR("K1"), STR("k3"),
+    static const struct str ids[] = {STR(""),    STR("k"),    STR("k11"),   STR("K1"), STR("k3"),
                                      STR("k1 "), STR("k1\0"), STR("k1\0x"), STR("..")};
     struct keyring *keyring = auth_keyring(two_keys);
 
@@ -135,10 +135,9 @@ static void what_is_no_keyring_is_refused(void **state)
 static void a_current_key_that_is_not_there_is_named(void **state)
 {
     (void)state;
-    assert_non_null(strstr(
-        refused(STR("{\"current\":\"k7\",\"keys\":{\"k1\":"
-                    "\"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=\"}}")),
-        "\"k7\""));
+    assert_non_null(strstr(refused(STR("{\"current\":\"k7\",\"keys\":{\"k1\":"
+                                       "\"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=\"}}")),
+                           "\"k7\""));
 }
 
 /* The sentence names the id and never repeats the key. */
@@ -147,12 +146,12 @@ static void a_key_that_is_not_32_bytes_is_named(void **state)
     static const char *const keys[] = {
         "",
         "AQEBAQ==",
-        "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQ==",     /* 31 */
-        "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEB",     /* 33 */
-        "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE",      /* no padding */
-        "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE= ",    /* something behind it */
-        "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQF=",     /* stray bits */
-        "_-EBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=",     /* the alphabet of URLs */
+        "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQ==",  /* 31 */
+        "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEB",  /* 33 */
+        "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE",   /* no padding */
+        "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE= ", /* something behind it */
+        "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQF=",  /* stray bits */
+        "_-EBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=",  /* the alphabet of URLs */
         "0101010101010101010101010101010101010101010101010101010101010101",
     };
 
@@ -161,8 +160,8 @@ static void a_key_that_is_not_32_bytes_is_named(void **state)
         char json[256];
         const char *why;
 
-        (void)snprintf(json, sizeof(json), "{\"current\":\"bad-one\",\"keys\":{\"bad-one\":\"%s\"}}",
-                       keys[i]);
+        (void)snprintf(json, sizeof(json),
+                       "{\"current\":\"bad-one\",\"keys\":{\"bad-one\":\"%s\"}}", keys[i]);
         why = refused(str_from(json));
         assert_non_null(strstr(why, "\"bad-one\""));
         assert_true(keys[i][0] == '\0' || strstr(why, keys[i]) == NULL);
@@ -173,7 +172,7 @@ static void a_key_that_is_not_32_bytes_is_named(void **state)
 static void an_id_is_of_a_narrow_alphabet(void **state)
 {
     static const char *const good[] = {"k", "0", "K-2_x", "abcdefghijklmno1"};
-    static const char *const bad[] = {"",    "a.b", "a b",  "a/b",  "a\\u0001",
+    static const char *const bad[] = {"",    "a.b",     "a b", "a/b", "a\\u0001",
                                       "a=b", "\\u00e4", "a,b", "a:b", "abcdefghijklmnop1"};
     static const char form[] = "{\"current\":\"%s\",\"keys\":{\"%s\":"
                                "\"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=\"}}";

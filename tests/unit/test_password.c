@@ -167,7 +167,10 @@ static void nfc_and_nfd_are_one_password(void **state)
         struct str nfc;
         struct str nfd;
     } rows[] = {
-        {STR("pa\xc3\x9fwort m\xc3\xbc" "de"), STR("pa\xc3\x9fwort mu\xcc\x88" "de")},
+        {STR("pa\xc3\x9fwort m\xc3\xbc"
+             "de"),
+         STR("pa\xc3\x9fwort mu\xcc\x88"
+             "de")},
         {STR("\xed\x95\x9c\xea\xb8\x80"), /* Hangul syllables, and their letters */
          STR("\xe1\x84\x92\xe1\x85\xa1\xe1\x86\xab\xe1\x84\x80\xe1\x85\xb3\xe1\x86\xaf")},
         {STR("\xe1\xbb\x87"), STR("e\xcc\x82\xcc\xa3")}, /* marks in another order */
@@ -190,11 +193,21 @@ static void nfc_and_nfd_are_one_password(void **state)
 static void what_looks_alike_is_another_password(void **state)
 {
     static const struct str rows[][2] = {
-        {STR("\xef\xac\x81" "ne"), STR("fine")},           /* fi as one letter */
-        {STR("\xef\xbc\xa1" "BC"), STR("ABC")},            /* full width */
-        {STR("\xd0\xb0" "bc"), STR("abc")},                /* Cyrillic */
-        {STR("a\xe2\x80\x8b" "bc"), STR("abc")},           /* a space of no width */
-        {STR("a\xc2\xad" "bc"), STR("abc")},               /* a soft hyphen */
+        {STR("\xef\xac\x81"
+             "ne"),
+         STR("fine")}, /* fi as one letter */
+        {STR("\xef\xbc\xa1"
+             "BC"),
+         STR("ABC")}, /* full width */
+        {STR("\xd0\xb0"
+             "bc"),
+         STR("abc")}, /* Cyrillic */
+        {STR("a\xe2\x80\x8b"
+             "bc"),
+         STR("abc")}, /* a space of no width */
+        {STR("a\xc2\xad"
+             "bc"),
+         STR("abc")}, /* a soft hyphen */
         {STR("\xc2\xb2"), STR("2")},
     };
 
@@ -290,8 +303,8 @@ static void an_unknown_account_costs_one_hash(void **state)
 
 static void an_old_pepper_still_verifies(void **state)
 {
-    struct keyring *rotated = auth_keyring("{\"current\":\"k2\",\"keys\":{" AUTH_K1 "," AUTH_K2
-                                           "}}");
+    struct keyring *rotated =
+        auth_keyring("{\"current\":\"k2\",\"keys\":{" AUTH_K1 "," AUTH_K2 "}}");
     struct passwords after = auth_passwords(rotated);
     struct kept *old = store_with(&passwords, right);
     struct kept *fresh = store_with(&after, right);

@@ -60,11 +60,16 @@ static void titles_are_those_of_the_status(void **state)
         int status;
         const char *phrase;
     } phrases[] = {
-        {400, "Bad Request"},           {401, "Unauthorized"},
-        {403, "Forbidden"},             {404, "Not Found"},
-        {405, "Method Not Allowed"},    {409, "Conflict"},
-        {413, "Content Too Large"},     {415, "Unsupported Media Type"},
-        {422, "Unprocessable Content"}, {500, "Internal Server Error"},
+        {400, "Bad Request"},
+        {401, "Unauthorized"},
+        {403, "Forbidden"},
+        {404, "Not Found"},
+        {405, "Method Not Allowed"},
+        {409, "Conflict"},
+        {413, "Content Too Large"},
+        {415, "Unsupported Media Type"},
+        {422, "Unprocessable Content"},
+        {500, "Internal Server Error"},
         {503, "Service Unavailable"},
     };
 
@@ -126,10 +131,9 @@ static void findings_are_told(void **state)
     json_findings_add(&findings, STR("/a~1b"), "unknown_member", STR("x"));
     document = written(ERR_VALIDATION, &findings);
     assert_true(unit_is_json(document));
-    assert_true(str_ends(document,
-                         STR(",\"errors\":[{\"pointer\":\"/email\",\"code\":\"required\","
-                             "\"detail\":\"Is \\\"missing\\\".\"},{\"pointer\":\"/a~1b\","
-                             "\"code\":\"unknown_member\",\"detail\":\"x\"}]}")));
+    assert_true(str_ends(document, STR(",\"errors\":[{\"pointer\":\"/email\",\"code\":\"required\","
+                                       "\"detail\":\"Is \\\"missing\\\".\"},{\"pointer\":\"/a~1b\","
+                                       "\"code\":\"unknown_member\",\"detail\":\"x\"}]}")));
 }
 
 /* As many as there can be, each with a member's name of which every byte is escaped. */
@@ -146,9 +150,9 @@ static void the_largest_fits(void **state)
     for (size_t i = 0; i < JSON_FINDINGS_MAX; i++) {
         struct str shown = json_findings_shown((struct str){name, sizeof(name)});
 
-        json_findings_add(&findings, json_findings_pointer(&arena, shown), "unknown_member",
-                          arena_printf(&arena, "There is no member \"%.*s\" here.",
-                                       STR_ARG(shown)));
+        json_findings_add(
+            &findings, json_findings_pointer(&arena, shown), "unknown_member",
+            arena_printf(&arena, "There is no member \"%.*s\" here.", STR_ARG(shown)));
     }
     assert_int_equal(findings.count, JSON_FINDINGS_MAX);
     assert_true(unit_is_json(written(ERR_VALIDATION, &findings)));

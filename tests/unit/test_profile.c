@@ -39,8 +39,17 @@ static void names_may_be_anything_readable(void **state)
 static void a_name_has_no_control_characters(void **state)
 {
     static const struct str names[] = {
-        STR("a\nb"),   STR("a\r\nb"), STR("\t"),       STR("a\0b"),    STR("a\x1f"),
-        STR("a\x7f"),  STR("\x1b[2J"), STR("\xc2\x80"), STR("a\xc2\x9f"), STR("a\xc2\x85" "b"),
+        STR("a\nb"),
+        STR("a\r\nb"),
+        STR("\t"),
+        STR("a\0b"),
+        STR("a\x1f"),
+        STR("a\x7f"),
+        STR("\x1b[2J"),
+        STR("\xc2\x80"),
+        STR("a\xc2\x9f"),
+        STR("a\xc2\x85"
+            "b"),
     };
 
     (void)state;
@@ -55,13 +64,19 @@ static void a_name_has_no_control_characters(void **state)
 
 static void locales_are_language_tags(void **state)
 {
-    static const char *const good[] = {"en",      "de-AT",   "zh-Hant-TW", "sl-rozaj-biske",
-                                       "es-419",  "EN-us",   "hy-Latn-IT-arevela",
-                                       "de-CH-1901", "en-a-bbb-x-a-ccc"};
-    static const char *const bad[] = {"e",     "de_AT", "en-",     "-en",  "en--us", "en us",
-                                      "12",    "e1",    "englishxx", "en-abcdefghi", "en-\xc3\xa4",
-                                      "en\n",  "en;q=1", "*",      "en,de", "../etc",
-                                      "x-y"}; /* for private use, no language */
+    static const char *const good[] = {"en",
+                                       "de-AT",
+                                       "zh-Hant-TW",
+                                       "sl-rozaj-biske",
+                                       "es-419",
+                                       "EN-us",
+                                       "hy-Latn-IT-arevela",
+                                       "de-CH-1901",
+                                       "en-a-bbb-x-a-ccc"};
+    static const char *const bad[] = {"e",           "de_AT", "en-",    "-en",       "en--us",
+                                      "en us",       "12",    "e1",     "englishxx", "en-abcdefghi",
+                                      "en-\xc3\xa4", "en\n",  "en;q=1", "*",         "en,de",
+                                      "../etc",      "x-y"}; /* for private use, no language */
 
     (void)state;
     for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {

@@ -156,11 +156,26 @@ static void another_method_is_told_which_there_are(void **state)
 static void another_path_is_not_found(void **state)
 {
     static const struct str paths[] = {
-        STR(""),           STR("/"),           STR("/v1"),         STR("/v1/"),
-        STR("/v1/login/"), STR("/v1/Login"),   STR("/v1/login2"),  STR("/v1/logi"),
-        STR("v1/login"),   STR("//v1/login"),  STR("/v1//login"),  STR("/v1/./login"),
-        STR("/v1/login\0"), STR("/v1/login;x"), STR("/v1/login?x"), STR("/v1/log%69n"),
-        STR("/V1/LOGIN"),  STR("/metrics"),    STR("/v1/refresh"), STR("/v1/me/../login"),
+        STR(""),
+        STR("/"),
+        STR("/v1"),
+        STR("/v1/"),
+        STR("/v1/login/"),
+        STR("/v1/Login"),
+        STR("/v1/login2"),
+        STR("/v1/logi"),
+        STR("v1/login"),
+        STR("//v1/login"),
+        STR("/v1//login"),
+        STR("/v1/./login"),
+        STR("/v1/login\0"),
+        STR("/v1/login;x"),
+        STR("/v1/login?x"),
+        STR("/v1/log%69n"),
+        STR("/V1/LOGIN"),
+        STR("/metrics"),
+        STR("/v1/refresh"),
+        STR("/v1/me/../login"),
     };
 
     (void)state;
@@ -198,8 +213,7 @@ static void operations_are_elsewhere(void **state)
 {
     (void)state;
     arena_init(&arena, memory, sizeof(memory));
-    assert_non_null(
-        routes_find(&routes_ops, &all_off, &arena, HTTP_GET, STR("/metrics")).route);
+    assert_non_null(routes_find(&routes_ops, &all_off, &arena, HTTP_GET, STR("/metrics")).route);
     assert_null(routes_find(&routes_ops, &all_on, &arena, HTTP_POST, STR("/v1/login")).route);
     assert_null(find(&all_on, HTTP_GET, STR("/metrics")).route);
 }

@@ -220,8 +220,7 @@ static void a_database_that_is_away_is_told(void **state)
     static struct run run;
 
     (void)state;
-    (void)snprintf(url, sizeof(url), "postgresql://owner@/postgres?host=%s/nowhere",
-                   server.folder);
+    (void)snprintf(url, sizeof(url), "postgresql://owner@/postgres?host=%s/nowhere", server.folder);
     run.timeout_ms = 2000;
     migrate_into(&run);
     assert_int_equal(run.error, ERR_UNAVAILABLE);

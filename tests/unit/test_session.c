@@ -102,8 +102,7 @@ static void the_refresh_token_is_of_its_form(void **state)
     buf_append(&covered, head);
     buf_append(&covered, STR("."));
     buf_append(&covered, STR("first-party"));
-    mac = crypto_hmac(keyring_key(account_keyring, STR("k1"), KEYRING_REFRESH),
-                      buf_str(&covered));
+    mac = crypto_hmac(keyring_key(account_keyring, STR("k1"), KEYRING_REFRESH), buf_str(&covered));
     assert_int_equal(codec_base64url_decode_exact(tag, bytes, 16), OK);
     assert_memory_equal(bytes, mac.bytes, 16);
 }
@@ -327,9 +326,9 @@ static void a_session_counts_while_all_is_well(void **state)
         database_do(ends[i][0]);
         assert_int_equal(user_store_profile(database(), auth_fresh_arena(), &session, &profile),
                          ERR_UNAUTHENTICATED);
-        assert_int_equal(user_store_patch(database(), auth_fresh_arena(), &session, &patch,
-                                          &profile),
-                         ERR_UNAUTHENTICATED);
+        assert_int_equal(
+            user_store_patch(database(), auth_fresh_arena(), &session, &patch, &profile),
+            ERR_UNAUTHENTICATED);
         database_do(ends[i][1]);
     }
     assert_int_equal(user_store_profile(database(), auth_fresh_arena(), &other, &profile),

@@ -229,18 +229,23 @@ struct claims {
 
 #define TEXT(name_) JSON_TEXT(struct claims, name_, 0, 1024, JSON_REQUIRED)
 #define NUMBER(name_)                                                                              \
-    {.name = #name_, .type = JSON_TYPE_I64, .flags = JSON_REQUIRED,                                \
-     .offset = offsetof(struct claims, name_)}
+    {                                                                                              \
+        .name = #name_, .type = JSON_TYPE_I64, .flags = JSON_REQUIRED,                             \
+        .offset = offsetof(struct claims, name_)                                                   \
+    }
 #define LIST(name_)                                                                                \
-    {.name = #name_, .type = JSON_TYPE_TEXT_LIST, .flags = JSON_REQUIRED,                          \
-     .offset = offsetof(struct claims, name_), .codepoints_max = 1024}
+    {                                                                                              \
+        .name = #name_, .type = JSON_TYPE_TEXT_LIST, .flags = JSON_REQUIRED,                       \
+        .offset = offsetof(struct claims, name_), .codepoints_max = 1024                           \
+    }
 
 /* Strict: these and no others. No e-mail address among them. */
 static struct claims claims_of(struct str token)
 {
     static const struct json_field fields[] = {
-        TEXT(iss), TEXT(sub),   TEXT(client_id), TEXT(jti), TEXT(sid),   TEXT(scope),      LIST(aud),
-        LIST(roles), LIST(amr), NUMBER(iat),     NUMBER(exp), NUMBER(av), NUMBER(auth_time),
+        TEXT(iss),   TEXT(sub),  TEXT(client_id),   TEXT(jti), TEXT(sid),
+        TEXT(scope), LIST(aud),  LIST(roles),       LIST(amr), NUMBER(iat),
+        NUMBER(exp), NUMBER(av), NUMBER(auth_time),
     };
     static struct claims claims;
     struct json_findings findings = {0};
@@ -304,11 +309,31 @@ static void several_audiences_are_an_array(void **state)
 static void the_algorithm_is_the_keys(void **state)
 {
     static const char *const algs[] = {
-        "\"none\"",  "\"None\"",  "\"NoNe\"",   "\"NONE\"",    "\"\"",       "\"HS256\"",
-        "\"HS384\"", "\"HS512\"", "\"RS256\"",  "\"PS256\"",   "\"ES384\"",  "\"ES512\"",
-        "\"EdDSA\"", "\"es256\"", "\"ES256 \"", "\"ES256\\n\"", "[\"ES256\"]", "[\"none\"]",
-        "null",      "true",      "256",        "{}",          "{\"alg\":\"ES256\"}",
-        "\"ES256,none\"", "\"\\u0045S256K\"",
+        "\"none\"",
+        "\"None\"",
+        "\"NoNe\"",
+        "\"NONE\"",
+        "\"\"",
+        "\"HS256\"",
+        "\"HS384\"",
+        "\"HS512\"",
+        "\"RS256\"",
+        "\"PS256\"",
+        "\"ES384\"",
+        "\"ES512\"",
+        "\"EdDSA\"",
+        "\"es256\"",
+        "\"ES256 \"",
+        "\"ES256\\n\"",
+        "[\"ES256\"]",
+        "[\"none\"]",
+        "null",
+        "true",
+        "256",
+        "{}",
+        "{\"alg\":\"ES256\"}",
+        "\"ES256,none\"",
+        "\"\\u0045S256K\"",
     };
     char text[TEXT_BYTES_MAX];
     char header[512];
@@ -318,9 +343,9 @@ static void the_algorithm_is_the_keys(void **state)
         assert_refused(with_header(text, header_of(header, algs[i], "\"at+jwt\"", quoted_kid())));
     }
     /* the same letters, written in another way, are the same algorithm */
-    assert_int_equal(check(with_header(text, header_of(header, "\"\\u0045S256\"", "\"at+jwt\"",
-                                                       quoted_kid()))),
-                     OK);
+    assert_int_equal(
+        check(with_header(text, header_of(header, "\"\\u0045S256\"", "\"at+jwt\"", quoted_kid()))),
+        OK);
 }
 
 static void a_token_without_signature_is_refused(void **state)
@@ -371,9 +396,8 @@ static struct point public_point(void)
     struct point point = {0};
 
     signing_key_public_jwk(key, &jwk);
-    assert_int_equal(json_in_decode_lenient(auth_fresh_arena(), buf_str(&jwk), fields, 2, &point,
-                                            NULL),
-                     OK);
+    assert_int_equal(
+        json_in_decode_lenient(auth_fresh_arena(), buf_str(&jwk), fields, 2, &point, NULL), OK);
     return point;
 }
 
@@ -424,9 +448,17 @@ static void another_keys_signature_is_refused(void **state)
 static void a_key_that_is_unknown_is_refused(void **state)
 {
     static const char *const kids[] = {
-        "\"\"",   "\"x\"",      "null",      "1",       "[]",   "\"../../../dev/null\"",
-        "\"'; DROP TABLE users; --\"", "\"/etc/passwd\"", "\"http://attacker.example/\"",
-        "\"%00\"", "\"*\"",
+        "\"\"",
+        "\"x\"",
+        "null",
+        "1",
+        "[]",
+        "\"../../../dev/null\"",
+        "\"'; DROP TABLE users; --\"",
+        "\"/etc/passwd\"",
+        "\"http://attacker.example/\"",
+        "\"%00\"",
+        "\"*\"",
     };
     char text[TEXT_BYTES_MAX];
     char header[512];
@@ -452,8 +484,17 @@ static void a_key_that_is_unknown_is_refused(void **state)
 static void another_type_is_refused(void **state)
 {
     static const char *const types[] = {
-        "\"JWT\"", "\"jwt\"", "\"AT+JWT\"", "\"at+jwt \"", "\"application/at+jwt\"", "\"\"",
-        "\"dpop+jwt\"", "\"token-introspection+jwt\"", "null", "[\"at+jwt\"]", "7",
+        "\"JWT\"",
+        "\"jwt\"",
+        "\"AT+JWT\"",
+        "\"at+jwt \"",
+        "\"application/at+jwt\"",
+        "\"\"",
+        "\"dpop+jwt\"",
+        "\"token-introspection+jwt\"",
+        "null",
+        "[\"at+jwt\"]",
+        "7",
     };
     char text[TEXT_BYTES_MAX];
     char header[512];
@@ -469,8 +510,9 @@ static void another_type_is_refused(void **state)
 /* RFC 7515 section 4.1.11: none is understood here, so every `crit` is refused, and so is an empty one. */
 static void extensions_are_refused(void **state)
 {
-    static const char *const crits[] = {"[\"exp\"]", "[\"b64\"],\"b64\":false", "[]", "\"exp\"",
-                                        "\"\"", "null", "{}", "[\"http://example.com/x\"]"};
+    static const char *const crits[] = {
+        "[\"exp\"]", "[\"b64\"],\"b64\":false",   "[]", "\"exp\"", "\"\"", "null",
+        "{}",        "[\"http://example.com/x\"]"};
     char text[TEXT_BYTES_MAX];
     char header[512];
 
@@ -533,9 +575,24 @@ static void what_expired_is_refused(void **state)
 static void an_expiry_is_a_whole_number(void **state)
 {
     static const char *const values[] = {
-        "\"4102444800\"", "4102444800.0", "4102444800.5", "4.1024448e9", "1e300", "-1", "0",
-        "-4102444800", "9223372036854775808", "18446744073709551616", "1e400", "null", "true",
-        "[4102444800]", "{}", "\"\"", "-9223372036854775808", NULL,
+        "\"4102444800\"",
+        "4102444800.0",
+        "4102444800.5",
+        "4.1024448e9",
+        "1e300",
+        "-1",
+        "0",
+        "-4102444800",
+        "9223372036854775808",
+        "18446744073709551616",
+        "1e400",
+        "null",
+        "true",
+        "[4102444800]",
+        "{}",
+        "\"\"",
+        "-9223372036854775808",
+        NULL,
     };
     char text[TEXT_BYTES_MAX];
 
@@ -549,10 +606,17 @@ static void an_expiry_is_a_whole_number(void **state)
 static void another_issuer_is_refused(void **state)
 {
     static const char *const values[] = {
-        "\"https://attacker.example\"", "\"https://user.example.com/\"",
-        "\"https://USER.example.com\"", "\"http://user.example.com\"",
-        "\"https://user.example.com\\u0020\"", "\"https://user.example.com.attacker.example\"",
-        "\"\"", "null", "[\"https://user.example.com\"]", "1", NULL,
+        "\"https://attacker.example\"",
+        "\"https://user.example.com/\"",
+        "\"https://USER.example.com\"",
+        "\"http://user.example.com\"",
+        "\"https://user.example.com\\u0020\"",
+        "\"https://user.example.com.attacker.example\"",
+        "\"\"",
+        "null",
+        "[\"https://user.example.com\"]",
+        "1",
+        NULL,
     };
     char text[TEXT_BYTES_MAX];
 
@@ -565,9 +629,25 @@ static void another_issuer_is_refused(void **state)
 static void another_audience_is_refused(void **state)
 {
     static const char *const values[] = {
-        "\"other\"", "\"SHOP\"", "\"shop \"", "\"sho\"", "\"shops\"", "[]", "[\"other\"]", "\"\"",
-        "null", "7", "{}", "{\"0\":\"shop\"}", "[[\"shop\"]]", "[\"shop\",7]", "[null,\"shop\"]",
-        "\"https://user.example.com\"", "\"other,shop\"", "\"other shop\"", NULL,
+        "\"other\"",
+        "\"SHOP\"",
+        "\"shop \"",
+        "\"sho\"",
+        "\"shops\"",
+        "[]",
+        "[\"other\"]",
+        "\"\"",
+        "null",
+        "7",
+        "{}",
+        "{\"0\":\"shop\"}",
+        "[[\"shop\"]]",
+        "[\"shop\",7]",
+        "[null,\"shop\"]",
+        "\"https://user.example.com\"",
+        "\"other,shop\"",
+        "\"other shop\"",
+        NULL,
     };
     char text[TEXT_BYTES_MAX];
 
@@ -580,13 +660,27 @@ static void another_audience_is_refused(void **state)
 static void every_claim_is_of_its_type(void **state)
 {
     static const char *const rows[][2] = {
-        {"sub", NULL},         {"sub", "\"\""},          {"sub", "7"},        {"sub", "null"},
-        {"client_id", NULL},   {"client_id", "\"\""},    {"client_id", "[]"}, {"sid", NULL},
-        {"sid", "\"\""},       {"sid", "\"not-a-uuid\""}, {"sid", "null"},
+        {"sub", NULL},
+        {"sub", "\"\""},
+        {"sub", "7"},
+        {"sub", "null"},
+        {"client_id", NULL},
+        {"client_id", "\"\""},
+        {"client_id", "[]"},
+        {"sid", NULL},
+        {"sid", "\"\""},
+        {"sid", "\"not-a-uuid\""},
+        {"sid", "null"},
         {"sid", "\"{1890a5d-ac96-774b-bcce-b302099a805}\""},
-        {"sid", "\"01890a5d-ac96-774b-bcce-b302099a805\""}, {"av", NULL},      {"av", "\"7\""},
-        {"av", "7.0"},         {"av", "1e0"},            {"av", "null"},      {"auth_time", NULL},
-        {"auth_time", "\"1\""}, {"auth_time", "true"},
+        {"sid", "\"01890a5d-ac96-774b-bcce-b302099a805\""},
+        {"av", NULL},
+        {"av", "\"7\""},
+        {"av", "7.0"},
+        {"av", "1e0"},
+        {"av", "null"},
+        {"auth_time", NULL},
+        {"auth_time", "\"1\""},
+        {"auth_time", "true"},
     };
     char text[TEXT_BYTES_MAX];
     char long_sub[80];
@@ -604,10 +698,22 @@ static void every_claim_is_of_its_type(void **state)
 static void parts_are_json_objects(void **state)
 {
     static const struct str bad[] = {
-        STR(""),     STR("null"), STR("[]"),  STR("\"x\""), STR("7"),        STR("{"),
-        STR("{}"),   STR("{} {}"), STR("{\"a\":1,}"), STR("{'alg':'ES256'}"), STR("\xef\xbb\xbf{}"),
-        STR("{\"alg\":\"\xff\"}"), STR("{\"alg\":\"\\ud800\"}"), STR("{\"\\u0000\":1}"),
-        STR("{\"a\":NaN}"), STR("{\"a\":Infinity}"),
+        STR(""),
+        STR("null"),
+        STR("[]"),
+        STR("\"x\""),
+        STR("7"),
+        STR("{"),
+        STR("{}"),
+        STR("{} {}"),
+        STR("{\"a\":1,}"),
+        STR("{'alg':'ES256'}"),
+        STR("\xef\xbb\xbf{}"),
+        STR("{\"alg\":\"\xff\"}"),
+        STR("{\"alg\":\"\\ud800\"}"),
+        STR("{\"\\u0000\":1}"),
+        STR("{\"a\":NaN}"),
+        STR("{\"a\":Infinity}"),
     };
     char text[TEXT_BYTES_MAX];
     char header[512];
@@ -647,9 +753,10 @@ static void every_other_form_is_refused(void **state)
     char changed[TEXT_BYTES_MAX + 16];
     struct str token = issue();
     static const char *const around[][2] = {
-        {"", "."},  {"", ".x"}, {"", "=="}, {"", "="},  {"", " "},   {"", "\n"}, {" ", ""},
-        {".", ""},  {"\t", ""}, {"=", ""},  {"", "A"},  {"", "AA"},  {"", "AAAA"}, {"", "%"},
-        {"", "\xff"}, {"x", ""}, {"xxxx", ""}, {"Bearer ", ""}, {"", ","}, {"", ".."},
+        {"", "."},  {"", ".x"},   {"", "=="},      {"", "="},  {"", " "},
+        {"", "\n"}, {" ", ""},    {".", ""},       {"\t", ""}, {"=", ""},
+        {"", "A"},  {"", "AA"},   {"", "AAAA"},    {"", "%"},  {"", "\xff"},
+        {"x", ""},  {"xxxx", ""}, {"Bearer ", ""}, {"", ","},  {"", ".."},
     };
 
     (void)state;
@@ -767,10 +874,10 @@ static size_t to_der(const unsigned char *raw, unsigned char *out)
 /* RFC 7518 section 3.4: r and s, 64 bytes; each of both in 1 … n-1. */
 static void a_signature_is_r_and_s(void **state)
 {
-    static const unsigned char order[32] = {
-        0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x00, 0x00, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-        0xff, 0xbc, 0xe6, 0xfa, 0xad, 0xa7, 0x17, 0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63,
-        0x25, 0x51};
+    static const unsigned char order[32] = {0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x00, 0x00,
+                                            0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+                                            0xbc, 0xe6, 0xfa, 0xad, 0xa7, 0x17, 0x9e, 0x84,
+                                            0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51};
     char text[TEXT_BYTES_MAX];
     char header[512];
     char payload[4096];
@@ -862,8 +969,8 @@ static void the_key_before_still_verifies(void **state)
 
 static void the_jwk_set_has_the_public_keys_alone(void **state)
 {
-    static const char *const private_members[] = {"\"d\"", "\"p\"", "\"q\"", "\"dp\"", "\"dq\"",
-                                                  "\"qi\"", "\"k\"", "\"oth\""};
+    static const char *const private_members[] = {"\"d\"",  "\"p\"",  "\"q\"", "\"dp\"",
+                                                  "\"dq\"", "\"qi\"", "\"k\"", "\"oth\""};
     struct str elements[TOKEN_KEYS_MAX];
     char memory[8192];
     struct buf out = buf_over(memory, sizeof(memory) - 1);

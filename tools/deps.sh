@@ -28,7 +28,7 @@ bench_commands="nginx=nginx-light wrk=wrk taskset=util-linux"
 # Packages that no command tells of.
 build_packages="libc6-dev libpq-dev libssl-dev libsodium-dev libjansson-dev libcurl4-openssl-dev
  libutf8proc-dev libidn2-dev libcrypt-dev python3-yaml ca-certificates"
-test_packages="libcmocka-dev"
+test_packages="libcmocka-dev chromium fonts-dejavu-core"
 
 add() { missing="$missing $1"; }
 

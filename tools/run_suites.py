@@ -6,7 +6,7 @@ usage: run_suites.py NAME REPORT.xml COMMAND [ -- NAME REPORT.xml COMMAND ]...
 
 A suite's output is passed through as it comes. REPORT.xml is the JUnit report that it writes; one
 that fails without reporting a failure counts as one failed test. The last line is
-"N passed, N failed" over all suites, and the exit code is not 0 if a suite failed.
+"N passed, N failed" over all suites (in build/reports/summary too), and the exit code is not 0 if a suite failed.
 """
 
 import itertools
@@ -15,6 +15,8 @@ import subprocess
 import sys
 import time
 import xml.etree.ElementTree
+
+SUMMARY = pathlib.Path("build/reports/summary")
 
 
 def cases_inside(case):
@@ -77,7 +79,10 @@ def main(arguments):
         print(f"{name:<12} {passed} ok, {failed} not, {skipped} skipped in {seconds:.0f} s")
     passed = sum(result[1] for result in results)
     failed = sum(result[2] for result in results)
-    print(f"{passed} passed, {failed} failed", flush=True)
+    summary = f"{passed} passed, {failed} failed"
+    SUMMARY.parent.mkdir(parents=True, exist_ok=True)
+    SUMMARY.write_text(f"{summary}\n", encoding="utf-8")
+    print(summary, flush=True)
     return failed != 0
 
 

@@ -84,9 +84,22 @@ static void write_problem(struct request *request, enum error error, struct str 
     }
 }
 
+static bool has_flag(const struct request *request, enum route_flag flag)
+{
+    return request->route != NULL && (request->route->flags & flag) != 0;
+}
+
+static enum log_level level_of(const struct request *request, enum error error)
+{
+    if (error != OK) {
+        return problem_of(error)->level;
+    }
+    return request->response.status < 400 && has_flag(request, ROUTE_QUIET) ? LOG_DEBUG : LOG_INFO;
+}
+
 static void log_request(const struct request *request, enum error error, int64_t duration_ms)
 {
-    enum log_level level = error == OK ? LOG_INFO : problem_of(error)->level;
+    enum log_level level = level_of(request, error);
     const char *route = request->route == NULL ? "none" : request->route->path;
     struct log_field fields[] = {
         LOG_TEXT("request_id", request->id),
@@ -129,9 +142,7 @@ static void finish(struct request *request, enum error error, struct str allow)
     }
     http_response_header(&request->response, "X-Request-Id", request->id);
     http_response_header(&request->response, "X-Content-Type-Options", STR("nosniff"));
-    if (request->route == NULL || request->response.status >= 400 ||
-        (request->route->handler != handle_metadata_jwks &&
-         request->route->handler != handle_metadata)) {
+    if (request->response.status >= 400 || !has_flag(request, ROUTE_CACHEABLE)) {
         http_response_header(&request->response, "Cache-Control", STR("no-store"));
     }
     metric_observe(&metrics[METRIC_REQUESTS], (double)duration_ms / 1000.0,

@@ -20,15 +20,15 @@ static const struct route api_rows[] = {
     {HTTP_PATCH, "/v1/me", "me_patch", handle_me_patch, API_DB, ROUTE_BEARER, &handle_me_patch_body,
      ROUTE_ALWAYS},
     {HTTP_GET, "/.well-known/jwks.json", "jwks", handle_metadata_jwks, API_INLINE, ROUTE_PUBLIC,
-     NULL, ROUTE_ALWAYS},
+     NULL, ROUTE_ALWAYS, ROUTE_CACHEABLE},
     {HTTP_GET, "/.well-known/oauth-authorization-server", "oauth_metadata", handle_metadata,
-     API_INLINE, ROUTE_PUBLIC, NULL, ROUTE_ALWAYS},
+     API_INLINE, ROUTE_PUBLIC, NULL, ROUTE_ALWAYS, ROUTE_CACHEABLE},
     {HTTP_GET, "/.well-known/openid-configuration", "openid_configuration", handle_metadata,
-     API_INLINE, ROUTE_PUBLIC, NULL, ROUTE_ALWAYS},
-    {HTTP_GET, "/livez", "livez", handle_health_livez, API_INLINE, ROUTE_PUBLIC, NULL,
-     ROUTE_ALWAYS},
+     API_INLINE, ROUTE_PUBLIC, NULL, ROUTE_ALWAYS, ROUTE_CACHEABLE},
+    {HTTP_GET, "/livez", "livez", handle_health_livez, API_INLINE, ROUTE_PUBLIC, NULL, ROUTE_ALWAYS,
+     ROUTE_QUIET},
     {HTTP_GET, "/readyz", "readyz", handle_health_readyz, API_INLINE, ROUTE_PUBLIC, NULL,
-     ROUTE_ALWAYS},
+     ROUTE_ALWAYS, ROUTE_QUIET},
     {HTTP_GET, "/openapi.json", "openapi", handle_assets, API_INLINE, ROUTE_PUBLIC, NULL,
      ROUTE_DOCS},
     {HTTP_GET, "/docs", "docs", handle_assets, API_INLINE, ROUTE_PUBLIC, NULL, ROUTE_DOCS},
@@ -53,11 +53,11 @@ static const struct route api_rows[] = {
 
 static const struct route ops_rows[] = {
     {HTTP_GET, "/metrics", "metrics", handle_health_metrics, API_INLINE, ROUTE_PUBLIC, NULL,
-     ROUTE_ALWAYS},
-    {HTTP_GET, "/livez", "livez", handle_health_livez, API_INLINE, ROUTE_PUBLIC, NULL,
-     ROUTE_ALWAYS},
+     ROUTE_ALWAYS, ROUTE_QUIET},
+    {HTTP_GET, "/livez", "livez", handle_health_livez, API_INLINE, ROUTE_PUBLIC, NULL, ROUTE_ALWAYS,
+     ROUTE_QUIET},
     {HTTP_GET, "/readyz", "readyz", handle_health_readyz, API_INLINE, ROUTE_PUBLIC, NULL,
-     ROUTE_ALWAYS},
+     ROUTE_ALWAYS, ROUTE_QUIET},
 };
 
 const struct route_table routes_api = {api_rows, sizeof(api_rows) / sizeof(api_rows[0])};

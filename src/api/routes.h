@@ -12,6 +12,11 @@ enum route_auth { ROUTE_PUBLIC, ROUTE_BEARER };
 /* Which switch of the configuration turns a route on. */
 enum route_switch { ROUTE_ALWAYS, ROUTE_DOCS, ROUTE_PAGES };
 
+enum route_flag {
+    ROUTE_CACHEABLE = 1, /* its answers may be kept by others */
+    ROUTE_QUIET = 2      /* asked every few seconds: a good answer is logged at level debug */
+};
+
 struct route_body {
     const struct json_field *fields;
     size_t count;
@@ -28,6 +33,7 @@ struct route {
     enum route_auth auth;
     const struct route_body *body; /* NULL: none is read */
     enum route_switch needs;
+    unsigned flags;
 };
 
 struct route_table {

@@ -205,7 +205,7 @@ static const struct command commands[] = {
      "  US_WEBHOOK_SECRET=file:/run/secrets/webhook.json user-service serve\n",
      run_serve},
     {"dev", "The service with a private PostgreSQL and an inbox, for one's own machine.",
-     "usage: user-service dev [--data DIR] [--port N]\n\n"
+     "usage: user-service dev [--data DIR] [--port N] [--json]\n\n"
      "Everything listens on 127.0.0.1; Ctrl-C stops all of it; a second start finds the data.\n\n"
      "examples:\n"
      "  user-service dev\n"

@@ -87,79 +87,6 @@ const char *inbox_event_signature(struct arena *arena, const struct webhook_secr
     return is_signed(arena, secrets, headers, body) ? "valid" : "wrong";
 }
 
-/* Position behind the string that begins at `at`, in JSON that is known to be well-formed. */
-static size_t skip_string(struct str json, size_t at)
-{
-    for (at++; at < json.len && json.ptr[at] != '"'; at++) {
-        if (json.ptr[at] == '\\') {
-            at++;
-        }
-    }
-    return at + 1;
-}
-
-static size_t skip_space(struct str json, size_t at)
-{
-    while (at < json.len && (json.ptr[at] == ' ' || json.ptr[at] == '\t' || json.ptr[at] == '\n' ||
-                             json.ptr[at] == '\r')) {
-        at++;
-    }
-    return at;
-}
-
-/* Position behind the object or array that begins at `at`. */
-static size_t skip_nested(struct str json, size_t at)
-{
-    unsigned depth = 0;
-
-    while (at < json.len) {
-        char c = json.ptr[at];
-        if (c == '"') {
-            at = skip_string(json, at);
-            continue;
-        }
-        at++;
-        if (c == '{' || c == '[') {
-            depth++;
-        }
-        if ((c == '}' || c == ']') && --depth == 0) {
-            return at;
-        }
-    }
-    return at;
-}
-
-/* The object member "data" of a JSON object, as JSON text: tables of members are flat. */
-static struct str data_of(struct str json)
-{
-    size_t at = skip_space(json, 0) + 1;
-
-    while (at < json.len) {
-        size_t begin = at;
-        if (json.ptr[at] == '{' || json.ptr[at] == '[') {
-            at = skip_nested(json, at);
-            continue;
-        }
-        if (json.ptr[at] != '"') {
-            at++;
-            continue;
-        }
-        at = skip_string(json, at);
-        if (!str_equal(str_sub(json, begin, at), STR("\"data\""))) {
-            continue;
-        }
-        begin = skip_space(json, at);
-        if (begin >= json.len || json.ptr[begin] != ':') {
-            continue; /* a value of that text */
-        }
-        begin = skip_space(json, begin + 1);
-        if (begin < json.len && json.ptr[begin] == '{') {
-            return str_sub(json, begin, skip_nested(json, begin));
-        }
-    }
-    return STR_EMPTY;
-}
-
 /* What names an address is a mail to it, but for these two, which tell other services. */
 static bool is_mail(struct str type, struct str address)
 {
@@ -172,15 +99,16 @@ NODISCARD enum error inbox_event_parse(struct arena *arena, struct str body,
 {
     struct envelope envelope = {0};
     struct mail_data data = {0};
-    struct json_findings findings = {0};
+    struct str data_json;
 
     if (json_in_decode_lenient(arena, body, envelope_fields, COUNT_OF(envelope_fields), &envelope,
-                               &findings) != OK ||
+                               NULL) != OK ||
         !str_equal(envelope.specversion, STR("1.0"))) {
         return ERR_INVALID;
     }
-    if (json_in_decode_lenient(arena, data_of(body), data_fields, COUNT_OF(data_fields), &data,
-                               &findings) != OK) {
+    if (json_in_member(arena, body, "data", &data_json) != OK ||
+        json_in_decode_lenient(arena, data_json, data_fields, COUNT_OF(data_fields), &data, NULL) !=
+            OK) {
         return ERR_INVALID;
     }
     *out = (struct inbox_event){

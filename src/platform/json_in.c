@@ -366,6 +366,17 @@ enum error json_in_text_map(struct arena *arena, struct str body, const char *na
     return error;
 }
 
+static enum error json_dump(const json_t *value, struct str *out)
+{
+    char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+
+    if (text == NULL) {
+        return ERR_NO_SPACE;
+    }
+    *out = str_from(text);
+    return OK;
+}
+
 static enum error json_dump_all(const json_t *list, struct str *out, size_t max, size_t *count)
 {
     size_t size = json_array_size(list);
@@ -374,10 +385,7 @@ static enum error json_dump_all(const json_t *list, struct str *out, size_t max,
         return ERR_VALIDATION;
     }
     for (size_t i = 0; i < size; i++) {
-        out[i] = str_from(json_dumps(json_array_get(list, i), JSON_COMPACT | JSON_ENCODE_ANY));
-        if (out[i].len == 0) {
-            return ERR_NO_SPACE;
-        }
+        TRY(json_dump(json_array_get(list, i), &out[i]));
     }
     *count = size;
     return OK;
@@ -391,6 +399,17 @@ enum error json_in_elements(struct arena *arena, struct str body, const char *na
 
     TRY(json_enter_member(&(struct json_walk){.arena = arena}, body, name, &list));
     error = json_dump_all(list, out, max, count);
+    json_leave();
+    return error;
+}
+
+enum error json_in_member(struct arena *arena, struct str body, const char *name, struct str *out)
+{
+    json_t *member;
+    enum error error;
+
+    TRY(json_enter_member(&(struct json_walk){.arena = arena}, body, name, &member));
+    error = json_dump(member, out);
     json_leave();
     return error;
 }

@@ -65,6 +65,10 @@ struct json_pair {
 };
 NODISCARD enum error json_in_text_map(struct arena *arena, struct str body, const char *name,
                                       struct json_pair *out, size_t max, size_t *count);
+/* The member `name`, as JSON text again; for an object inside an object. ERR_NOT_FOUND when there is
+ * no such member. */
+NODISCARD enum error json_in_member(struct arena *arena, struct str body, const char *name,
+                                    struct str *out);
 /* The elements of the array member `name`, each as JSON text again; for a JWK set's "keys".
  * ERR_NOT_FOUND when there is no such member; ERR_VALIDATION as above. */
 NODISCARD enum error json_in_elements(struct arena *arena, struct str body, const char *name,

@@ -576,6 +576,19 @@ static enum error decode_in(size_t bytes, const char *text, struct json_findings
 }
 
 /* Whatever the size of the arena: the right answer, whole, or ERR_NO_SPACE, and nothing outside. */
+static void a_member_is_json_again(void **state)
+{
+    struct str out = STR_EMPTY;
+
+    (void)state;
+    assert_int_equal(
+        json_in_member(&arena, STR("{\"a\":1,\"data\":{\"b\":[true,\"x\"]}}"), "data", &out), OK);
+    assert_str_equal(out, STR("{\"b\":[true,\"x\"]}"));
+    assert_int_equal(json_in_member(&arena, STR("{\"a\":{\"data\":1}}"), "data", &out),
+                     ERR_NOT_FOUND);
+    assert_int_equal(json_in_member(&arena, STR("{\"data\":"), "data", &out), ERR_MALFORMED_JSON);
+}
+
 static void small_arenas_are_no_space(void **state)
 {
     static const struct {
@@ -689,6 +702,7 @@ int main(void)
         cmocka_unit_test_setup(text_map_reads_pairs, fresh),
         cmocka_unit_test_setup(text_map_refuses_the_rest, fresh),
         cmocka_unit_test_setup(elements_are_json_again, fresh),
+        cmocka_unit_test_setup(a_member_is_json_again, fresh),
         cmocka_unit_test_setup(small_arenas_are_no_space, fresh),
         cmocka_unit_test_setup(nothing_stays_behind, fresh),
         cmocka_unit_test_setup(threads_have_their_own_arena, fresh),

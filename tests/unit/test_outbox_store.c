@@ -241,6 +241,18 @@ static void the_parked_do_not_block_and_are_tried_on(void **state)
     assert_int_equal(database_number("SELECT count(*) FROM outbox WHERE parked_at IS NOT NULL"), 1);
 }
 
+/* As after an operator has revived an older dead letter. */
+static void the_parked_do_not_wait_for_older_ones(void **state)
+{
+    (void)state;
+    append_for("s1");
+    append_for("s1");
+    database_do("UPDATE outbox SET due_at = now() + interval '1 h';"
+                "UPDATE outbox SET parked_at = now(), due_at = now()"
+                " WHERE seq = (SELECT max(seq) FROM outbox)");
+    assert_int_equal(claim(LEASE_MS, 16), 1);
+}
+
 static void a_mail_whose_token_is_dead_says_so(void **state)
 {
     struct outbox_event mail = event_of("s1");
@@ -393,6 +405,7 @@ int main(void)
         cmocka_unit_test_setup(the_endpoints_fault_starts_no_clock, empty),
         cmocka_unit_test_setup(the_dead_do_not_block_and_are_not_handed_out, empty),
         cmocka_unit_test_setup(the_parked_do_not_block_and_are_tried_on, empty),
+        cmocka_unit_test_setup(the_parked_do_not_wait_for_older_ones, empty),
         cmocka_unit_test_setup(a_mail_whose_token_is_dead_says_so, empty),
         cmocka_unit_test_setup(many_are_deleted_at_once, empty),
         cmocka_unit_test_setup(the_backlog, empty),

@@ -13,6 +13,8 @@ static const struct problem problems[] = {
      "the e-mail address or the password is not right", LOG_INFO},
     {ERR_UNAUTHENTICATED, 401, "Unauthorized",
      "this needs a valid access token: Authorization: Bearer <access_token>", LOG_INFO},
+    {ERR_INVALID_REFRESH_TOKEN, 401, "Unauthorized",
+     "this refresh token is not valid, or its session has ended; log in again", LOG_INFO},
     {ERR_EMAIL_UNVERIFIED, 403, "Forbidden",
      "the e-mail address is not verified yet; POST /v1/email-verification sends a new mail",
      LOG_INFO},

@@ -14,6 +14,7 @@ enum route_switch { ROUTE_ALWAYS, ROUTE_DOCS, ROUTE_PAGES };
 
 enum route_flag {
     ROUTE_CACHEABLE = 1, /* its answers may be kept by others */
+    ROUTE_OAUTH = 4,     /* errors in the words of RFC 6749 */
     ROUTE_QUIET = 2      /* asked every few seconds: a good answer is logged at level debug */
 };
 
@@ -21,7 +22,8 @@ struct route_body {
     const struct json_field *fields;
     size_t count;
     size_t struct_bytes;
-    bool is_optional; /* an empty body of any type will do */
+    bool is_optional; /* an empty body of any type will do: its members are absent then */
+    bool is_form;     /* application/x-www-form-urlencoded instead of JSON */
 };
 
 struct route {

@@ -115,6 +115,7 @@ static void fill_auth(struct app *self)
         .published = config->events,
         .idle_ttl_s = config->refresh_idle_ttl_s,
         .absolute_ttl_s = config->refresh_absolute_ttl_s,
+        .grace_s = config->refresh_grace_s,
     };
     self->accounts = (struct accounts){
         .keyring = self->trust.keyring,

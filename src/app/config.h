@@ -38,6 +38,7 @@ struct config {
     int64_t access_token_ttl_s;
     int64_t refresh_idle_ttl_s;
     int64_t refresh_absolute_ttl_s;
+    int64_t refresh_grace_s;
     uint64_t password_min_length;
     uint64_t argon2_memory_kib;
     uint64_t argon2_passes;

@@ -10,7 +10,7 @@
 #include "http_server.h"
 #include "lanes.h"
 
-enum { API_ARENA_BYTES = 128 * 1024, API_OPS_ARENA_BYTES = 640 * 1024, API_BODY_BYTES_MAX = 16384 };
+enum { API_ARENA_BYTES = 384 * 1024, API_OPS_ARENA_BYTES = 640 * 1024, API_BODY_BYTES_MAX = 16384 };
 
 enum api_lane { API_INLINE, API_DB, API_HASH, API_LANE_COUNT };
 

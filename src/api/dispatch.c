@@ -103,6 +103,7 @@ void dispatch_begin(struct api *api, const struct route_table *table, struct htt
     request->trace_id = trace_id_of(x);
     match = routes_find(table, api, request->arena, http_request_method(x), http_request_path(x));
     request->route = match.route;
+    request->parameter = match.parameter;
     if (match.route == NULL) {
         answer_finish(request, match.allow.len > 0 ? ERR_METHOD_NOT_ALLOWED : ERR_NOT_FOUND,
                       match.allow);

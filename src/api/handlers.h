@@ -39,6 +39,12 @@ NODISCARD enum error handle_me_patch(struct request *request);
 /* A user, as /v1/me and registration answer. */
 void handle_me_reply(struct request *request, int status, const struct user_profile *profile);
 
+NODISCARD enum error handle_me_sessions_list(struct request *request);
+NODISCARD enum error handle_me_sessions_end_one(struct request *request);
+NODISCARD enum error handle_me_sessions_end_others(struct request *request);
+extern const struct route_body handle_me_sessions_reauth_body;
+NODISCARD enum error handle_me_sessions_reauth(struct request *request);
+
 /* Makes the documents that the two metadata routes and the JWKS route answer with. */
 NODISCARD enum error handle_metadata_start(struct api *api);
 NODISCARD enum error handle_metadata_jwks(struct request *request);

@@ -18,6 +18,10 @@ static const struct problem problems[] = {
     {ERR_EMAIL_UNVERIFIED, 403, "Forbidden",
      "the e-mail address is not verified yet; POST /v1/email-verification sends a new mail",
      LOG_INFO},
+    {ERR_REAUTH_REQUIRED, 403, "Forbidden",
+     "this asks for the password once more: POST /v1/me/reauth, then use the access token that it "
+     "answers",
+     LOG_INFO},
     {ERR_NOT_FOUND, 404, "Not Found", "there is nothing under this path", LOG_INFO},
     {ERR_METHOD_NOT_ALLOWED, 405, "Method Not Allowed",
      "this path does not take this method; the Allow header says which", LOG_INFO},

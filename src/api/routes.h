@@ -28,7 +28,7 @@ struct route_body {
 
 struct route {
     enum http_method method;
-    const char *path;
+    const char *path;      /* with {id} for a segment that is the request's parameter */
     const char *operation; /* OpenAPI operationId */
     request_handler handler;
     enum api_lane lane;
@@ -48,7 +48,8 @@ extern const struct route_table routes_ops;
 
 struct route_match {
     const struct route *route; /* NULL: see allow */
-    struct str allow;          /* methods of the path, in the arena; empty: no such path */
+    struct str parameter;
+    struct str allow; /* methods of the path, in the arena; empty: no such path */
 };
 
 /* HEAD finds the GET row. */

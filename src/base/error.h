@@ -22,6 +22,7 @@
     X(ERR_UNAUTHENTICATED, "unauthenticated") /* no bearer token, or one that is not valid */      \
     X(ERR_INVALID_REFRESH_TOKEN, "invalid_refresh_token")                                          \
     X(ERR_EMAIL_UNVERIFIED, "email_unverified")                                                    \
+    X(ERR_REAUTH_REQUIRED, "reauth_required")                                                      \
     X(ERR_NOT_FOUND, "not_found")                                                                  \
     X(ERR_METHOD_NOT_ALLOWED, "method_not_allowed")                                                \
     X(ERR_EMAIL_TAKEN, "email_taken")                                                              \

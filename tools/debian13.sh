@@ -16,6 +16,7 @@ command -v mmdebstrap >/dev/null || die "as root: apt-get install --yes mmdebstr
 
 root=$(mktemp -d /tmp/debian13.XXXXXX)
 trap 'rm -rf --one-file-system "$root"' EXIT INT TERM
+chmod 755 "$root" # PostgreSQL runs as another account
 
 # Swagger UI comes out of the cache, and with it goes the need for npm's hundreds of packages.
 tools/swagger_ui.sh "$root" >/dev/null
@@ -37,6 +38,7 @@ tar --exclude=./build --exclude=./.git --exclude=./.local --exclude=node_modules
 # shellcheck disable=SC2016 # the inner shells expand it
 unshare --mount --pid --fork sh -eu -c '
     mount -t proc proc "$1/proc"
+    mount -t tmpfs -o mode=1777 tmpfs "$1/dev/shm"
     exec chroot "$1" env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 sh -eu -c "
         cd /src
         gcc --version | head -n 1

@@ -20,8 +20,13 @@ for target in "$build"/fuzz/fuzz_*; do
     fi
     name=$(basename "$target" | sed 's/^fuzz_//')
     mkdir -p "$build/corpus/$name"
+    words=
+    if [ -e "fuzz/dictionaries/$name.dict" ]; then
+        words="-dict=fuzz/dictionaries/$name.dict"
+    fi
     echo "=== $name, $seconds s ==="
-    "$target" -max_total_time="$seconds" -print_final_stats=1 -timeout=10 -verbosity=0 \
+    # shellcheck disable=SC2086 # no word at all where there is no dictionary
+    "$target" $words -max_total_time="$seconds" -print_final_stats=1 -timeout=10 -verbosity=0 \
         -artifact_prefix="$build/corpus/$name-" "$build/corpus/$name" "fuzz/corpus/$name" ||
         failed="$failed $name"
 done

@@ -6,7 +6,8 @@ usage: run_suites.py NAME REPORT.xml COMMAND [ -- NAME REPORT.xml COMMAND ]...
 
 A suite's output is passed through as it comes. REPORT.xml is the JUnit report that it writes; one
 that fails without reporting a failure counts as one failed test. The last line is
-"N passed, N failed" over all suites (in build/reports/summary too), and the exit code is not 0 if a suite failed.
+"N passed, N failed" over all suites (in build/reports/summary too), and the exit code is not 0 if a
+suite failed.
 """
 
 import itertools

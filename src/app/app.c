@@ -18,7 +18,8 @@
 #include "trust.h"
 
 enum {
-    START_ARENA_BYTES = 512 * 1024,
+    START_ARENA_BYTES = 64 * 1024,
+    TRUST_ARENA_BYTES = 512 * 1024,
     DRAIN_MS = 1000,   /* balancers that still have us on their list are served */
     FINISH_MS = 10000, /* what is under way may take its deadline */
     CONNECT_TIMEOUT_MS = 3000,
@@ -84,6 +85,27 @@ static struct password_hash_cost hash_cost(const struct config *config)
         .memory_kib = (uint32_t)config->argon2_memory_kib,
         .passes = (uint32_t)config->argon2_passes,
     };
+}
+
+/* The secrets' text is read into memory of its own, and wiped with it as soon as it was parsed. */
+static enum error load_trust(struct app *self, const char **why)
+{
+    void *memory = malloc(TRUST_ARENA_BYTES);
+    struct arena arena;
+    enum error error;
+
+    if (memory == NULL) {
+        *why = "out of memory";
+        return ERR_CONFIG;
+    }
+    arena_init(&arena, memory, TRUST_ARENA_BYTES);
+    error = trust_load(self->config, &arena, &self->trust, why);
+    if (error != OK) {
+        *why = arena_terminated(&self->arena, str_from(*why));
+    }
+    arena_reset(&arena);
+    free(memory);
+    return error;
 }
 
 static void fill_auth(struct app *self)
@@ -332,7 +354,7 @@ int app_serve(const struct config *config)
         return process_fail("out of memory");
     }
     fill_database(&app);
-    if (trust_load(config, &app.arena, &app.trust, &why) != OK) {
+    if (load_trust(&app, &why) != OK) {
         return process_fail(why);
     }
     fill_auth(&app);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "trust.h"
 
+#include <string.h>
+
 #include "json_in.h"
 #include "secrets.h"
 
@@ -11,6 +13,17 @@ static enum error refuse(struct arena *arena, const char *variable, const char *
 
     *why = sentence == NULL ? variable : sentence;
     return ERR_CONFIG;
+}
+
+/* Whether the kid of key `last` is that of one before it. */
+static bool is_known(const struct trust *trust, size_t last)
+{
+    for (size_t i = 0; i < last; i++) {
+        if (strcmp(signing_key_kid(trust->keys[i]), signing_key_kid(trust->keys[last])) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* A JWK set (RFC 7517 section 5), or a single JWK. */
@@ -35,6 +48,10 @@ static enum error load_keys(struct arena *arena, struct str json, struct trust *
             return ERR_CONFIG;
         }
         out->key_count = i + 1;
+        if (is_known(out, i)) {
+            *reason = "two keys of the set have the same kid; a kid names one key";
+            return ERR_CONFIG;
+        }
     }
     return OK;
 }

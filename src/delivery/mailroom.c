@@ -216,24 +216,22 @@ static bool answer_one(struct mailroom *self, const struct mail_request *request
 static bool answer_requests(struct mailroom *self)
 {
     const int64_t lease_ms = self->options.lease_ms > 0 ? self->options.lease_ms : LEASE_MS;
-    struct mail_request requests[MAIL_CLAIM_MAX];
-    size_t count = 0;
+    struct mail_batch batch = {.count = 0};
 
     arena_reset(&self->requests);
     if (!store_link_did(&self->store, pg_ready(store_link_pg(&self->store))) ||
-        !store_link_did(&self->store,
-                        mail_store_claim(store_link_pg(&self->store), &self->requests, lease_ms,
-                                         requests, MAIL_CLAIM_MAX, &count))) {
+        !store_link_did(&self->store, mail_store_claim(store_link_pg(&self->store), &self->requests,
+                                                       lease_ms, &batch))) {
         return false;
     }
-    for (size_t i = 0; i < count; i++) {
-        if (!answer_one(self, &requests[i])) {
+    for (size_t i = 0; i < batch.count; i++) {
+        if (!answer_one(self, &batch.requests[i])) {
             return false;
         }
     }
-    self->idle_ms = count > 0 ? IDLE_MIN_MS : self->idle_ms * 2;
+    self->idle_ms = batch.count > 0 ? IDLE_MIN_MS : self->idle_ms * 2;
     self->idle_ms = self->idle_ms > IDLE_MAX_MS ? IDLE_MAX_MS : self->idle_ms;
-    return count == MAIL_CLAIM_MAX;
+    return batch.count == MAIL_CLAIM_MAX;
 }
 
 /* False when it is time to stop. */

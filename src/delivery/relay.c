@@ -198,29 +198,28 @@ static bool claim_and_send(struct relay *self)
 {
     const unsigned wanted =
         circuit_allows(&self->circuit, clock_mono_ms(), slots_in(self, OUTGOING_FREE));
-    struct outbox_claimed rows[OUTBOX_CLAIM_MAX];
+    struct outbox_batch batch = {.count = 0};
     int64_t lease_until_ms;
-    size_t count = 0;
 
     if (wanted == 0 || !store_link_did(&self->store, pg_ready(store_link_pg(&self->store)))) {
         return false;
     }
     lease_until_ms = clock_mono_ms() + self->lease_ms;
     if (!store_link_did(&self->store, outbox_store_claim(store_link_pg(&self->store), &self->rows,
-                                                         self->lease_ms, rows, wanted, &count))) {
+                                                         self->lease_ms, wanted, &batch))) {
         return false;
     }
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < batch.count; i++) {
         struct outgoing *slot = slot_free(self);
 
         assert(slot != NULL); /* no more was claimed than is free */
         slot->lease_until_ms = lease_until_ms;
-        send_row(self, slot, &rows[i]);
+        send_row(self, slot, &batch.rows[i]);
     }
     arena_reset(&self->rows);
-    self->idle_ms = count > 0 ? IDLE_MIN_MS : self->idle_ms * 2;
+    self->idle_ms = batch.count > 0 ? IDLE_MIN_MS : self->idle_ms * 2;
     self->idle_ms = self->idle_ms > IDLE_MAX_MS ? IDLE_MAX_MS : self->idle_ms;
-    return count == wanted;
+    return batch.count == wanted;
 }
 
 static void record_done(struct relay *self)

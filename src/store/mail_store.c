@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "mail_store.h"
 
-#include <assert.h>
-
 enum {
     MAIL_INSERT,
     MAIL_CLAIM,
@@ -100,22 +98,21 @@ static struct mail_request read_request(const struct pg_rows *rows, int row, str
 }
 
 enum error mail_store_claim(struct pg *pg, struct arena *arena, int64_t lease_ms,
-                            struct mail_request *out, size_t max, size_t *count)
+                            struct mail_batch *out)
 {
     struct pg_args args = {0};
     PG_ROWS rows = {0};
 
-    assert(max <= MAIL_CLAIM_MAX);
     pg_bind_i64(&args, lease_ms);
-    pg_bind_i64(&args, (int64_t)max);
+    pg_bind_i64(&args, MAIL_CLAIM_MAX);
     TRY(pg_query(pg, &statements[MAIL_CLAIM], &args, &rows));
     for (int row = 0; row < rows.count; row++) {
-        out[row] = read_request(&rows, row, arena);
+        out->requests[row] = read_request(&rows, row, arena);
     }
     if (arena_overflowed(arena)) {
         return ERR_NO_SPACE;
     }
-    *count = (size_t)rows.count;
+    out->count = (size_t)rows.count;
     return OK;
 }
 

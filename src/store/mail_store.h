@@ -26,9 +26,14 @@ void mail_store_insert(struct pg_tx *tx, const struct mail_request *request);
 
 enum { MAIL_CLAIM_MAX = 16 };
 
-/* Up to `max` due requests, leased for `lease_ms`. */
+struct mail_batch {
+    struct mail_request requests[MAIL_CLAIM_MAX];
+    size_t count;
+};
+
+/* Up to MAIL_CLAIM_MAX due requests, leased for `lease_ms`. */
 NODISCARD enum error mail_store_claim(struct pg *pg, struct arena *arena, int64_t lease_ms,
-                                      struct mail_request *out, size_t max, size_t *count);
+                                      struct mail_batch *out);
 /* In the transaction that writes the mail: of two mailrooms one aborts whole. */
 void mail_store_take(struct pg_tx *tx, struct uuid id);
 /* Ends the lease of a request that could not be resolved now. */

@@ -126,8 +126,8 @@ static struct outbox_claimed read_claimed(const struct pg_rows *rows, int row, s
     };
 }
 
-enum error outbox_store_claim(struct pg *pg, struct arena *arena, int64_t lease_ms,
-                              struct outbox_claimed *out, size_t max, size_t *count)
+enum error outbox_store_claim(struct pg *pg, struct arena *arena, int64_t lease_ms, size_t max,
+                              struct outbox_batch *out)
 {
     struct pg_args args = {0};
     PG_ROWS rows = {0};
@@ -137,12 +137,12 @@ enum error outbox_store_claim(struct pg *pg, struct arena *arena, int64_t lease_
     pg_bind_i64(&args, (int64_t)max);
     TRY(pg_query(pg, &statements[OUTBOX_CLAIM], &args, &rows));
     for (int row = 0; row < rows.count; row++) {
-        out[row] = read_claimed(&rows, row, arena);
+        out->rows[row] = read_claimed(&rows, row, arena);
     }
     if (arena_overflowed(arena)) {
         return ERR_NO_SPACE;
     }
-    *count = (size_t)rows.count;
+    out->count = (size_t)rows.count;
     return OK;
 }
 

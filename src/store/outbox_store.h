@@ -42,6 +42,11 @@ struct outbox_claimed {
     bool is_expired;    /* the mail's token is dead: not worth sending */
 };
 
+struct outbox_batch {
+    struct outbox_claimed rows[OUTBOX_CLAIM_MAX];
+    size_t count;
+};
+
 /*
  * Up to `max` due events, leased for `lease_ms`. Of a subject's ordered events only the oldest is
  * handed out, whether it is due or not; parked and dead ones neither block nor wait.
@@ -50,7 +55,7 @@ struct outbox_claimed {
  * sent again under the same id, which the contract allows.
  */
 NODISCARD enum error outbox_store_claim(struct pg *pg, struct arena *arena, int64_t lease_ms,
-                                        struct outbox_claimed *out, size_t max, size_t *count);
+                                        size_t max, struct outbox_batch *out);
 /* Delivered, or expired: gone. */
 NODISCARD enum error outbox_store_delete(struct pg *pg, const int64_t *seqs, size_t count);
 

@@ -104,7 +104,7 @@ static enum error apply(const struct schema_run *run, const struct embedded_migr
 
     codec_hex(&hex, (struct str){(const char *)digest.bytes, sizeof(digest.bytes)});
     sql = arena_printf(run->arena,
-                       "BEGIN; SET LOCAL lock_timeout = '2s';\n%s\n;"
+                       "BEGIN; SET LOCAL lock_timeout = '2s'; SET LOCAL statement_timeout = 0;\n%s\n;"
                        "INSERT INTO schema_migrations (version, name, sha256)"
                        " VALUES (%lld, '%s', '\\x%.*s'); COMMIT",
                        (const char *)file->bytes, (long long)version_of(file), file->name,
@@ -173,7 +173,8 @@ static enum error migrate_locked(const struct schema_run *run, struct schema_rep
     return OK;
 }
 
-/* Two replicas that create it at once collide in the catalog: then it is there. */
+/* Replicas that create it at once collide in the catalog, in one way or another (23505, 42P07, 42710):
+ * then it is there, and the second try finds it. */
 static enum error create_bookkeeping(const struct pg_options *options, int64_t deadline_ms)
 {
     struct pg_options bare = *options;
@@ -187,8 +188,11 @@ static enum error create_bookkeeping(const struct pg_options *options, int64_t d
     if (error == OK) {
         error = pg_execute(pg, schema_migrations_sql);
     }
+    if (error == ERR_CONFLICT || error == ERR_INTERNAL) {
+        error = pg_execute(pg, schema_migrations_sql);
+    }
     pg_free(pg);
-    return error == ERR_CONFLICT ? OK : error;
+    return error;
 }
 
 enum error schema_migrate(const struct pg_options *options, struct arena *arena,

@@ -225,15 +225,14 @@ static void several_mailrooms_write_each_mail_once(void **state)
 static void of_two_answers_one_is_undone(void **state)
 {
     static unsigned char memory[65536];
-    struct mail_request request;
+    struct mail_batch batch;
     struct arena arena;
-    size_t count;
     struct pg_tx tx;
 
     (void)state;
     ask(MAIL_REGISTRATION, "ann@b.de", "");
     arena_init(&arena, memory, sizeof(memory));
-    database_must(mail_store_claim(database(), &arena, 60000, &request, 1, &count));
+    database_must(mail_store_claim(database(), &arena, 60000, &batch));
     for (int i = 0; i < 2; i++) {
         const struct outbox_event event = {.id = crypto_uuid4(),
                                            .subject = STR("s1"),
@@ -242,7 +241,7 @@ static void of_two_answers_one_is_undone(void **state)
 
         pg_tx_begin(&tx, database());
         outbox_store_insert(&tx, &event);
-        mail_store_take(&tx, request.id);
+        mail_store_take(&tx, batch.requests[0].id);
         assert_int_equal(pg_tx_commit(&tx), i == 0 ? OK : ERR_NO_MATCH);
     }
     assert_int_equal(database_number(MAILS), 1);
@@ -323,16 +322,15 @@ static void a_connection_that_is_cut_costs_nothing(void **state)
 static void a_lease_that_ends_is_taken_over(void **state)
 {
     static unsigned char memory[65536];
-    struct mail_request request;
+    struct mail_batch batch;
     struct arena arena;
-    size_t count;
 
     (void)state;
     attempt("ann@b.de", "de", "1 h");
     ask(MAIL_REGISTRATION, "ann@b.de", "");
     arena_init(&arena, memory, sizeof(memory));
-    database_must(mail_store_claim(database(), &arena, 300, &request, 1, &count));
-    assert_int_equal(count, 1);
+    database_must(mail_store_claim(database(), &arena, 300, &batch));
+    assert_int_equal(batch.count, 1);
     settle();
     assert_int_equal(database_number(MAILS), 1);
 }

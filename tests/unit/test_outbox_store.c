@@ -10,7 +10,8 @@
 enum { LEASE_MS = 60000 };
 
 static unsigned char memory[262144];
-static struct outbox_claimed rows[OUTBOX_CLAIM_MAX];
+static struct outbox_batch batch;
+static const struct outbox_claimed *const rows = batch.rows;
 
 static struct outbox_event event_of(const char *subject)
 {
@@ -42,11 +43,10 @@ static void append_for(const char *subject)
 static size_t claim(int64_t lease_ms, size_t max)
 {
     struct arena arena;
-    size_t count = 99;
 
     arena_init(&arena, memory, sizeof(memory));
-    database_must(outbox_store_claim(database(), &arena, lease_ms, rows, max, &count));
-    return count;
+    database_must(outbox_store_claim(database(), &arena, lease_ms, max, &batch));
+    return batch.count;
 }
 
 static int empty(void **state)
@@ -309,20 +309,19 @@ static void *claim_all(void *context)
 {
     struct claimer *self = context;
     static _Thread_local unsigned char own[262144];
-    struct outbox_claimed got[OUTBOX_CLAIM_MAX];
+    struct outbox_batch got = {.count = 1};
     struct pg *pg = pg_new(&test_options);
-    size_t count = 1;
 
-    while (count > 0) {
+    while (got.count > 0) {
         struct arena arena;
 
         arena_init(&arena, own, sizeof(own));
         pg_deadline(pg, clock_mono_ms() + POSTGRES_CALL_MS);
-        if (outbox_store_claim(pg, &arena, LEASE_MS, got, 3, &count) != OK) {
+        if (outbox_store_claim(pg, &arena, LEASE_MS, 3, &got) != OK) {
             abort();
         }
-        for (size_t i = 0; i < count; i++) {
-            self->seqs[self->count++] = got[i].seq;
+        for (size_t i = 0; i < got.count; i++) {
+            self->seqs[self->count++] = got.rows[i].seq;
         }
     }
     pg_free(pg);

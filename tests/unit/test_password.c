@@ -245,6 +245,18 @@ static void an_unknown_account_never_matches(void **state)
     assert_int_equal(verify(str_from(passwords.dummy.text), NULL), ERR_INVALID_CREDENTIALS);
 }
 
+/* Not even with a password that the stand-in happens to be of. */
+static void the_stand_in_opens_nothing(void **state)
+{
+    struct passwords with = passwords;
+    struct kept *kept = store_with(&passwords, right);
+
+    (void)state;
+    memcpy(with.dummy.text, kept->phc, sizeof(kept->phc));
+    assert_int_equal(verify_with(&with, right, &kept->record), OK);
+    assert_int_equal(verify_with(&with, right, NULL), ERR_INVALID_CREDENTIALS);
+}
+
 static void the_stand_in_costs_what_a_hash_costs(void **state)
 {
     struct passwords other = {.keyring = keyring, .codepoints_min = 15, .peppered = true};
@@ -474,6 +486,7 @@ int main(void)
         cmocka_unit_test(what_looks_alike_is_another_password),
         cmocka_unit_test(no_two_records_are_alike),
         cmocka_unit_test(an_unknown_account_never_matches),
+        cmocka_unit_test(the_stand_in_opens_nothing),
         cmocka_unit_test(the_stand_in_costs_what_a_hash_costs),
         cmocka_unit_test(an_unknown_account_costs_one_hash),
         cmocka_unit_test(an_old_pepper_still_verifies),

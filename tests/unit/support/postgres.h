@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A private PostgreSQL for a unit test: unix socket only, in a folder of its own below /tmp, stopped
- * by pid, and gone with the test even if that crashes. Floor platform and above.
+ * by pid; the server ends with the test even if that crashes. Floor platform and above.
  *
  * Ownership: the struct, which must stay. Threads: start and stop from the main thread.
  */

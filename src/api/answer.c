@@ -2,6 +2,7 @@
 #include "answer.h"
 
 #include "clock.h"
+#include "cors.h"
 #include "metrics.h"
 #include "oauth_error.h"
 #include "problem.h"
@@ -151,6 +152,7 @@ void answer_finish(struct request *request, enum error error, struct str allow)
     if (error != OK) {
         write_problem(request, error, allow);
     }
+    cors_mark(request);
     http_response_header(&request->response, "X-Request-Id", request->id);
     http_response_header(&request->response, "X-Content-Type-Options", STR("nosniff"));
     if (request->response.status >= 400 || !has_flag(request, ROUTE_CACHEABLE)) {

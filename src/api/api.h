@@ -20,6 +20,8 @@ struct api_document {
     struct str etag;
 };
 
+struct cors;
+
 struct api_options {
     const struct accounts *accounts;
     const struct tokens *tokens;
@@ -28,6 +30,7 @@ struct api_options {
     unsigned db_threads;
     unsigned hash_threads;
     struct cpu_pace *pace;
+    const struct cors *cors;
     bool docs_on;
     bool pages_on;
     struct health *health;

@@ -2,6 +2,7 @@
 #include "dispatch.h"
 
 #include "answer.h"
+#include "cors.h"
 #include "form_in.h"
 #include "problem.h"
 
@@ -104,6 +105,10 @@ void dispatch_begin(struct api *api, const struct route_table *table, struct htt
     match = routes_find(table, api, request->arena, http_request_method(x), http_request_path(x));
     request->route = match.route;
     request->parameter = match.parameter;
+    if (match.route == NULL && cors_preflight(request, match.allow)) {
+        answer_finish(request, OK, STR_EMPTY);
+        return;
+    }
     if (match.route == NULL) {
         answer_finish(request, match.allow.len > 0 ? ERR_METHOD_NOT_ALLOWED : ERR_NOT_FOUND,
                       match.allow);

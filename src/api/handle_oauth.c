@@ -83,7 +83,8 @@ enum error handle_oauth_token(struct request *request)
     return OK;
 }
 
-/* A token that is not valid is none to revoke: 200 as well (RFC 7009 section 2.2). */
+/* A token that is not valid, or another client's, is none to revoke: 200 as well (RFC 7009 section
+ * 2.1 and 2.2). */
 static enum error revoke(struct request *request, const struct revoke_form *form)
 {
     const struct session_policy *sessions = request->api->options.accounts->sessions;
@@ -93,7 +94,7 @@ static enum error revoke(struct request *request, const struct revoke_form *form
     if (error == ERR_INVALID_REFRESH_TOKEN) {
         struct token_claims claims;
         error = token_check(request->api->options.tokens, request->arena, form->token, &claims);
-        if (error == OK) {
+        if (error == OK && str_equal(claims.client_id, in.client_id)) {
             error = session_logout(sessions, &request->work, &claims);
         }
     }

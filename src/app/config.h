@@ -28,6 +28,8 @@ struct config {
     bool pages;
     bool docs;
     struct config_list audience;
+    struct str token_typ;
+    struct config_list cors_origins;
     struct str database_url;
     struct str jwt_secret;
     struct str keyring_secret;

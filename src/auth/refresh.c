@@ -43,10 +43,8 @@ static enum error prepare(const struct session_policy *self, struct work *work,
     struct arena *arena = work->arena;
     struct crypto_digest idem = crypto_sha256(request->idempotency_key);
 
-    if (refresh_token_parse(self->keyring, arena, request->token, request->client_id,
-                            &out->presented) != OK) {
-        return refuse(forged);
-    }
+    TRY(refresh_token_parse(self->keyring, arena, request->token, request->client_id,
+                            &out->presented));
     TRY(refresh_token_next(self->keyring, arena, &out->presented, &out->next));
     TRY(refresh_token_text(self->keyring, arena, &out->next, &out->next_text));
     out->rotation = (struct session_rotation){
@@ -61,7 +59,7 @@ static enum error prepare(const struct session_policy *self, struct work *work,
         out->rotation.idem_hash =
             arena_copy(arena, (struct str){(const char *)idem.bytes, sizeof(idem.bytes)});
     }
-    return OK;
+    return arena_overflowed(arena) ? ERR_NO_SPACE : OK; /* or the row would get half a token */
 }
 
 static enum error grant(const struct session_policy *self, struct work *work,
@@ -147,7 +145,11 @@ enum error refresh_rotate(const struct session_policy *self, struct work *work,
     struct session_state state;
     enum error error;
 
-    TRY(prepare(self, work, request, &refresh));
+    error = prepare(self, work, request, &refresh);
+    if (error == ERR_INVALID_REFRESH_TOKEN) {
+        return refuse(forged);
+    }
+    TRY(error);
     error = rotate(self, work, &refresh, out);
     if (error != ERR_NOT_FOUND) {
         return error;

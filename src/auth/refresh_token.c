@@ -105,7 +105,7 @@ enum error refresh_token_parse(const struct keyring *keyring, struct arena *aren
     expected = tag_of(key, arena, str_sub(text, 0, text.len - parts[5].len), client_id);
     if (!crypto_equal(expected.bytes, tag, sizeof(tag)) ||
         parse_parts(arena, parts, &token) != OK) {
-        return ERR_INVALID_REFRESH_TOKEN;
+        return arena_overflowed(arena) ? ERR_NO_SPACE : ERR_INVALID_REFRESH_TOKEN;
     }
     *out = token;
     return OK;

@@ -31,7 +31,8 @@ void cors_mark(struct request *request)
 
 bool cors_preflight(struct request *request, struct str methods)
 {
-    if (http_request_method(request->x) != HTTP_OPTIONS || known_origin(request).ptr == NULL ||
+    if (http_request_method(request->x) != HTTP_OPTIONS || methods.len == 0 ||
+        known_origin(request).ptr == NULL ||
         http_request_header(request->x, "Access-Control-Request-Method").ptr == NULL) {
         return false;
     }

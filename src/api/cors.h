@@ -19,5 +19,5 @@ struct cors {
 /* Lets the origin read the answer, if it is one of ours. */
 void cors_mark(struct request *request);
 /* Answers a preflight; false when it is none, or not from one of our origins. `methods` is what the
- * path takes. */
+ * path takes; empty: there is no such path. */
 bool cors_preflight(struct request *request, struct str methods);

@@ -3,9 +3,11 @@
 
 #include <stdlib.h>
 
+#include "answer.h"
 #include "clock.h"
 #include "dispatch.h"
 #include "handlers.h"
+#include "refresh.h"
 
 enum {
     DB_QUEUE_MAX = 256,
@@ -143,8 +145,9 @@ void api_free(struct api *self)
 
 void api_register_metrics(void)
 {
-    dispatch_register_metrics();
+    answer_register_metrics();
     handle_login_register_metrics();
+    refresh_register_metrics();
 }
 
 void api_handle(void *context, struct http_exchange *x)

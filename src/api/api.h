@@ -10,7 +10,7 @@
 #include "http_server.h"
 #include "lanes.h"
 
-enum { API_ARENA_BYTES = 128 * 1024, API_OPS_ARENA_BYTES = 640 * 1024, API_BODY_BYTES_MAX = 16384 };
+enum { API_ARENA_BYTES = 384 * 1024, API_OPS_ARENA_BYTES = 640 * 1024, API_BODY_BYTES_MAX = 16384 };
 
 enum api_lane { API_INLINE, API_DB, API_HASH, API_LANE_COUNT };
 
@@ -20,6 +20,8 @@ struct api_document {
     struct str etag;
 };
 
+struct cors;
+
 struct api_options {
     const struct accounts *accounts;
     const struct tokens *tokens;
@@ -28,6 +30,7 @@ struct api_options {
     unsigned db_threads;
     unsigned hash_threads;
     struct cpu_pace *pace;
+    const struct cors *cors;
     bool docs_on;
     bool pages_on;
     struct health *health;

@@ -14,4 +14,3 @@ enum { DISPATCH_DEADLINE_MS = 4000, DISPATCH_QUEUE_MS = 2000 };
 void dispatch_begin(struct api *api, const struct route_table *table, struct http_exchange *x);
 void dispatch_run(struct request *request, struct work *work);
 void dispatch_drop(struct request *request);
-void dispatch_register_metrics(void);

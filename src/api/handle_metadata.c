@@ -58,7 +58,11 @@ static void write_metadata(const struct tokens *tokens, struct buf *out)
     json_member_str(&json, "issuer", tokens->issuer);
     write_url(&json, "jwks_uri", tokens->issuer, "/.well-known/jwks.json");
     write_list(&json, "response_types_supported", NULL);
-    write_list(&json, "grant_types_supported", NULL);
+    write_url(&json, "token_endpoint", tokens->issuer, "/oauth2/token");
+    write_url(&json, "revocation_endpoint", tokens->issuer, "/oauth2/revoke");
+    write_list(&json, "grant_types_supported", "refresh_token");
+    write_list(&json, "token_endpoint_auth_methods_supported", "none");
+    write_list(&json, "revocation_endpoint_auth_methods_supported", "none");
     write_list(&json, "subject_types_supported", "public");
     write_list(&json, "id_token_signing_alg_values_supported", signing_key_alg(tokens->keys[0]));
     json_object_end(&json);

@@ -2,6 +2,7 @@
 /* The handlers that routes.c names; each file handle_*.c is one interaction. */
 #pragma once
 
+#include "refresh.h"
 #include "routes.h"
 
 extern const struct route_body handle_register_body;
@@ -18,6 +19,17 @@ void handle_login_register_metrics(void);
 /* The answer of every route that starts a session. */
 void handle_login_reply(struct request *request, const struct session_grant *grant);
 
+extern const struct route_body handle_refresh_body;
+NODISCARD enum error handle_refresh(struct request *request);
+/* Of the request's Idempotency-Key, and the default client where none is named. */
+struct refresh_request handle_refresh_request(const struct request *request,
+                                              struct str refresh_token, struct str client_id);
+
+extern const struct route_body handle_oauth_token_body;
+extern const struct route_body handle_oauth_revoke_body;
+NODISCARD enum error handle_oauth_token(struct request *request);
+NODISCARD enum error handle_oauth_revoke(struct request *request);
+
 extern const struct route_body handle_logout_body;
 NODISCARD enum error handle_logout(struct request *request);
 
@@ -26,6 +38,12 @@ NODISCARD enum error handle_me_get(struct request *request);
 NODISCARD enum error handle_me_patch(struct request *request);
 /* A user, as /v1/me and registration answer. */
 void handle_me_reply(struct request *request, int status, const struct user_profile *profile);
+
+NODISCARD enum error handle_me_sessions_list(struct request *request);
+NODISCARD enum error handle_me_sessions_end_one(struct request *request);
+NODISCARD enum error handle_me_sessions_end_others(struct request *request);
+extern const struct route_body handle_me_sessions_reauth_body;
+NODISCARD enum error handle_me_sessions_reauth(struct request *request);
 
 /* Makes the documents that the two metadata routes and the JWKS route answer with. */
 NODISCARD enum error handle_metadata_start(struct api *api);

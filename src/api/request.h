@@ -19,6 +19,7 @@ struct request {
     struct http_exchange *x;
     struct arena *arena;
     const struct route *route; /* NULL: none matches */
+    struct str parameter;      /* what stands for {id} in the route's path */
     struct str id;
     struct str trace_id; /* of a valid traceparent (W3C Trace Context); empty otherwise */
     void *body;          /* the decoded body: the struct that the route's table fills */

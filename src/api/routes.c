@@ -14,11 +14,25 @@ static const struct route api_rows[] = {
      &handle_email_verification_confirm_body, ROUTE_ALWAYS},
     {HTTP_POST, "/v1/login", "login", handle_login, API_HASH, ROUTE_PUBLIC, &handle_login_body,
      ROUTE_ALWAYS},
-    {HTTP_POST, "/v1/logout", "logout", handle_logout, API_DB, ROUTE_BEARER, &handle_logout_body,
-     ROUTE_ALWAYS},
+    {HTTP_POST, "/v1/refresh", "refresh", handle_refresh, API_DB, ROUTE_PUBLIC,
+     &handle_refresh_body, ROUTE_ALWAYS, 0},
+    {HTTP_POST, "/v1/logout", "logout", handle_logout, API_DB, ROUTE_PUBLIC, &handle_logout_body,
+     ROUTE_ALWAYS, 0},
+    {HTTP_POST, "/oauth2/token", "oauth_token", handle_oauth_token, API_DB, ROUTE_PUBLIC,
+     &handle_oauth_token_body, ROUTE_ALWAYS, ROUTE_OAUTH},
+    {HTTP_POST, "/oauth2/revoke", "oauth_revoke", handle_oauth_revoke, API_DB, ROUTE_PUBLIC,
+     &handle_oauth_revoke_body, ROUTE_ALWAYS, ROUTE_OAUTH},
     {HTTP_GET, "/v1/me", "me_get", handle_me_get, API_DB, ROUTE_BEARER, NULL, ROUTE_ALWAYS},
     {HTTP_PATCH, "/v1/me", "me_patch", handle_me_patch, API_DB, ROUTE_BEARER, &handle_me_patch_body,
      ROUTE_ALWAYS},
+    {HTTP_GET, "/v1/me/sessions", "me_sessions_list", handle_me_sessions_list, API_DB, ROUTE_BEARER,
+     NULL, ROUTE_ALWAYS, 0},
+    {HTTP_DELETE, "/v1/me/sessions", "me_sessions_end_others", handle_me_sessions_end_others,
+     API_DB, ROUTE_BEARER, NULL, ROUTE_ALWAYS, 0},
+    {HTTP_DELETE, "/v1/me/sessions/{id}", "me_sessions_end_one", handle_me_sessions_end_one, API_DB,
+     ROUTE_BEARER, NULL, ROUTE_ALWAYS, 0},
+    {HTTP_POST, "/v1/me/reauth", "me_reauth", handle_me_sessions_reauth, API_HASH, ROUTE_BEARER,
+     &handle_me_sessions_reauth_body, ROUTE_ALWAYS, 0},
     {HTTP_GET, "/.well-known/jwks.json", "jwks", handle_metadata_jwks, API_INLINE, ROUTE_PUBLIC,
      NULL, ROUTE_ALWAYS, ROUTE_CACHEABLE},
     {HTTP_GET, "/.well-known/oauth-authorization-server", "oauth_metadata", handle_metadata,
@@ -87,6 +101,27 @@ static void append_method(struct buf *allow, enum http_method method)
     }
 }
 
+/* {id}, of which a template has one at most, stands for a segment that is not empty. */
+static bool matches(struct str template, struct str path, struct str *parameter)
+{
+    size_t begin;
+    size_t end;
+
+    if (!str_find(template, '{', &begin)) {
+        return str_equal(template, path);
+    }
+    if (!str_starts(path, str_sub(template, 0, begin))) {
+        return false;
+    }
+    path = str_sub(path, begin, path.len);
+    template = str_sub(template, begin + STR("{id}").len, template.len);
+    if (!str_find(path, '/', &end)) {
+        end = path.len;
+    }
+    *parameter = str_sub(path, 0, end);
+    return end > 0 && str_equal(str_sub(path, end, path.len), template);
+}
+
 struct route_match routes_find(const struct route_table *table, const struct api *api,
                                struct arena *arena, enum http_method method, struct str path)
 {
@@ -95,12 +130,13 @@ struct route_match routes_find(const struct route_table *table, const struct api
 
     for (size_t i = 0; i < table->count; i++) {
         const struct route *route = &table->rows[i];
+        struct str parameter = STR_EMPTY;
 
-        if (!str_equal(str_from(route->path), path) || !is_on(route, api)) {
+        if (!matches(str_from(route->path), path, &parameter) || !is_on(route, api)) {
             continue;
         }
         if (route->method == wanted) {
-            return (struct route_match){.route = route};
+            return (struct route_match){.route = route, .parameter = parameter};
         }
         append_method(&allow, route->method);
     }

@@ -14,6 +14,7 @@ enum route_switch { ROUTE_ALWAYS, ROUTE_DOCS, ROUTE_PAGES };
 
 enum route_flag {
     ROUTE_CACHEABLE = 1, /* its answers may be kept by others */
+    ROUTE_OAUTH = 4,     /* errors in the words of RFC 6749 */
     ROUTE_QUIET = 2      /* asked every few seconds: a good answer is logged at level debug */
 };
 
@@ -21,12 +22,13 @@ struct route_body {
     const struct json_field *fields;
     size_t count;
     size_t struct_bytes;
-    bool is_optional; /* an empty body of any type will do */
+    bool is_optional; /* an empty body of any type will do: its members are absent then */
+    bool is_form;     /* application/x-www-form-urlencoded instead of JSON */
 };
 
 struct route {
     enum http_method method;
-    const char *path;
+    const char *path;      /* with {id} for a segment that is the request's parameter */
     const char *operation; /* OpenAPI operationId */
     request_handler handler;
     enum api_lane lane;
@@ -46,7 +48,8 @@ extern const struct route_table routes_ops;
 
 struct route_match {
     const struct route *route; /* NULL: see allow */
-    struct str allow;          /* methods of the path, in the arena; empty: no such path */
+    struct str parameter;
+    struct str allow; /* methods of the path, in the arena; empty: no such path */
 };
 
 /* HEAD finds the GET row. */

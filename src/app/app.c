@@ -7,6 +7,7 @@
 
 #include "api.h"
 #include "clock.h"
+#include "cors.h"
 #include "http_client.h"
 #include "janitor.h"
 #include "mailroom.h"
@@ -39,6 +40,7 @@ struct app {
     struct passwords passwords;
     struct session_policy sessions;
     struct accounts accounts;
+    struct cors cors;
     struct health health;
     struct cpu_quota quota;
     struct cpu_pace *pace;
@@ -115,7 +117,7 @@ static void fill_auth(struct app *self)
     self->tokens = (struct tokens){
         .issuer = config->public_url,
         .audience_count = config->audience.count,
-        .typ = STR("at+jwt"),
+        .typ = config->token_typ,
         .ttl_s = config->access_token_ttl_s,
         .key_count = self->trust.key_count,
     };
@@ -137,6 +139,7 @@ static void fill_auth(struct app *self)
         .published = config->events,
         .idle_ttl_s = config->refresh_idle_ttl_s,
         .absolute_ttl_s = config->refresh_absolute_ttl_s,
+        .grace_s = config->refresh_grace_s,
     };
     self->accounts = (struct accounts){
         .keyring = self->trust.keyring,
@@ -202,6 +205,9 @@ static enum error start_api(struct app *self)
     unsigned hash_threads = config->hash_threads != 0 ? (unsigned)config->hash_threads
                                                       : cpu_quota_hash_workers(self->quota.cpus);
     self->pace = cpu_pace_new(&self->quota, hash_threads);
+    for (size_t i = 0; i < config->cors_origins.count; i++) {
+        self->cors.origins[self->cors.count++] = config->cors_origins.items[i];
+    }
     struct api_options options = {
         .accounts = &self->accounts,
         .tokens = &self->tokens,
@@ -210,6 +216,7 @@ static enum error start_api(struct app *self)
         .db_threads = (unsigned)config->db_threads,
         .hash_threads = hash_threads,
         .pace = self->pace,
+        .cors = &self->cors,
         .docs_on = config->docs,
         .pages_on = config->pages,
         .health = &self->health,

@@ -27,6 +27,10 @@ static const struct config_row rows[] = {
     {"US_DOCS", CONFIG_SWITCH, AT(docs), "off", 0, 0, 0, "/docs and /openapi.json (dev: on)."},
     {"US_AUDIENCE", CONFIG_LIST, AT(audience), NULL, 0, 0, 0,
      "`aud` of users' access tokens: who is to accept them. Not the issuer itself."},
+    {"US_TOKEN_TYP", CONFIG_TOKEN_TYP, AT(token_typ), "at+jwt", 0, 0, 0,
+     "Header `typ` of access tokens: at+jwt (RFC 9068), or JWT for verifiers that refuse that."},
+    {"US_CORS_ORIGINS", CONFIG_ORIGINS, AT(cors_origins), "", 0, 0, 0,
+     "Origins of web pages that may call the API (dev: localhost)."},
     {"US_DATABASE_URL", CONFIG_DATABASE, AT(database_url), NULL, 0, 0, CONFIG_SECRET,
      "libpq URI of PostgreSQL; several hosts are allowed."},
     {"US_JWT_SECRET", CONFIG_REFERENCE, AT(jwt_secret), NULL, 0, 0, 0,
@@ -40,7 +44,7 @@ static const struct config_row rows[] = {
      "Where events are sent."},
     {"US_EVENTS", CONFIG_EVENTS, AT(events),
      "user.registered,user.verification_requested,user.registration_repeated,user.verified,"
-     "session.revoked",
+     "session.revoked,session.reuse_detected",
      0, 0, 0, "Event types that are published. Mails are sent in any case."},
     {"US_EMAIL_VERIFICATION", CONFIG_VERIFICATION, AT(verification_required), "required", 0, 0, 0,
      "Whether an address must be verified before its account exists. `optional` lets anybody find "
@@ -51,6 +55,9 @@ static const struct config_row rows[] = {
      "A session ends when it was not refreshed for so long."},
     {"US_REFRESH_ABSOLUTE_TTL", CONFIG_DURATION, AT(refresh_absolute_ttl_s), "30d", 300, 31536000,
      0, "A session ends this long after its login."},
+    {"US_REFRESH_GRACE", CONFIG_DURATION, AT(refresh_grace_s), "60s", 0, 600, 0,
+     "A refresh token that was just replaced is answered with the same successor for so long; 0s: "
+     "only with the same Idempotency-Key."},
     {"US_PASSWORD_MIN_LENGTH", CONFIG_NUMBER, AT(password_min_length), "15", 8, 64, 0,
      "Fewest characters (code points) of a new password; NIST SP 800-63B-4 asks for 15."},
     {"US_ARGON2_MEMORY_KIB", CONFIG_NUMBER, AT(argon2_memory_kib), "19456", 7168, 102400, 0,

@@ -28,6 +28,8 @@ struct config {
     bool pages;
     bool docs;
     struct config_list audience;
+    struct str token_typ;
+    struct config_list cors_origins;
     struct str database_url;
     struct str jwt_secret;
     struct str keyring_secret;
@@ -38,6 +40,7 @@ struct config {
     int64_t access_token_ttl_s;
     int64_t refresh_idle_ttl_s;
     int64_t refresh_absolute_ttl_s;
+    int64_t refresh_grace_s;
     uint64_t password_min_length;
     uint64_t argon2_memory_kib;
     uint64_t argon2_passes;

@@ -88,6 +88,41 @@ static enum error parse_list(struct str value, struct config_list *out)
     return OK;
 }
 
+/* Scheme, host and port, and no more (RFC 6454 section 6.2). */
+static bool is_origin(struct str item)
+{
+    struct str host = item;
+
+    (void)str_cut(&host, '/');
+    (void)str_cut(&host, '/');
+    return is_url(item) && !str_find(host, '/', &(size_t){0}) && !str_find(host, '@', &(size_t){0});
+}
+
+static enum error parse_origins(struct str value, struct config_list *out)
+{
+    struct config_list list = {0};
+
+    if (value.len > 0) {
+        TRY(parse_list(value, &list));
+    }
+    for (size_t i = 0; i < list.count; i++) {
+        if (!is_origin(list.items[i])) {
+            return ERR_INVALID;
+        }
+    }
+    *out = list;
+    return OK;
+}
+
+static enum error parse_token_typ(struct str value, struct str *out)
+{
+    if (!str_equal(value, STR("at+jwt")) && !str_equal(value, STR("JWT"))) {
+        return ERR_INVALID;
+    }
+    *out = value;
+    return OK;
+}
+
 /* host, host:port, [address]:port, or nothing at all: the socket's folder may stand in the query. */
 static bool is_database_host(struct str host)
 {
@@ -225,6 +260,10 @@ enum error config_value_parse(const struct config_row *row, struct str value, vo
         return parse_link(value, out);
     case CONFIG_LIST:
         return parse_list(value, out);
+    case CONFIG_ORIGINS:
+        return parse_origins(value, out);
+    case CONFIG_TOKEN_TYP:
+        return parse_token_typ(value, out);
     case CONFIG_DATABASE:
         return parse_database(value, out);
     case CONFIG_REFERENCE:
@@ -253,7 +292,7 @@ static void append_duration(struct buf *out, uint64_t seconds)
     } units[] = {{86400, 'd'}, {3600, 'h'}, {60, 'm'}, {1, 's'}};
 
     for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
-        if (seconds % units[i].seconds == 0) {
+        if (seconds % units[i].seconds == 0 && (seconds > 0 || units[i].seconds == 1)) {
             buf_append_u64(out, seconds / units[i].seconds);
             buf_append_byte(out, units[i].unit);
             return;
@@ -272,6 +311,9 @@ static const struct {
     [CONFIG_LINK] = {"link", "an http or https URL with {token} in it, as in "
                              "https://example.com/verify#token={token}"},
     [CONFIG_LIST] = {"list", "1 to 8 names of at most 64 bytes separated by commas"},
+    [CONFIG_ORIGINS] = {"origins", "up to 8 origins separated by commas, as in "
+                                   "https://www.example.com,http://localhost:3000"},
+    [CONFIG_TOKEN_TYP] = {"choice", "at+jwt or JWT"},
     [CONFIG_DATABASE] = {"database", "a libpq URI, as in postgresql://user@host:5432/database"},
     [CONFIG_REFERENCE] = {"secret reference", "a reference to a secret, as in file:/path/to.json"},
     [CONFIG_EVENTS] = {"events", "event types separated by commas, as in "

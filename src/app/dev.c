@@ -165,6 +165,8 @@ static void set_environment(const struct dev *self)
 
     dev_environment_default("US_PUBLIC_URL", "http://127.0.0.1:%u", self->api_port);
     dev_environment_default("US_AUDIENCE", "%s", "mallhive");
+    dev_environment_default("US_CORS_ORIGINS", "%s",
+                            "http://localhost:3000,http://localhost:5173,http://localhost:8080");
     dev_environment_default("US_JWT_SECRET", "file:%s/jwt.json", folder);
     dev_environment_default("US_KEYRING_SECRET", "file:%s/keyring.json", folder);
     dev_environment_default("US_WEBHOOK_SECRET", "file:%s/webhook.json", folder);

@@ -20,6 +20,7 @@ static const struct {
     [EVENT_USER_VERIFIED] = {"user.verified", false},
     [EVENT_SESSION_CREATED] = {"session.created", false},
     [EVENT_SESSION_REVOKED] = {"session.revoked", false},
+    [EVENT_SESSION_REUSE_DETECTED] = {"session.reuse_detected", false},
 };
 
 const char *event_type_name(enum event_type type)
@@ -136,6 +137,17 @@ struct event event_session_revoked(struct arena *arena, struct str subject, stru
     member_uuid(&draft.json, "session_id", session_id);
     json_member_str(&draft.json, "reason", str_from(reason));
     return draft_end(&draft, EVENT_SESSION_REVOKED, subject);
+}
+
+struct event event_session_reuse_detected(struct arena *arena, struct str subject,
+                                          struct uuid session_id, struct str client_id)
+{
+    struct draft draft;
+
+    draft_begin(&draft, arena);
+    member_uuid(&draft.json, "session_id", session_id);
+    json_member_str(&draft.json, "client_id", client_id);
+    return draft_end(&draft, EVENT_SESSION_REUSE_DETECTED, subject);
 }
 
 static void member_time(struct json_out *json, const char *name, int64_t unix_ms)

@@ -16,6 +16,7 @@ enum event_type {
     EVENT_USER_VERIFIED,
     EVENT_SESSION_CREATED,
     EVENT_SESSION_REVOKED,
+    EVENT_SESSION_REUSE_DETECTED,
     EVENT_TYPE_COUNT
 };
 
@@ -55,6 +56,9 @@ struct event event_session_created(struct arena *arena, struct str subject, stru
                                    struct str client_id);
 struct event event_session_revoked(struct arena *arena, struct str subject, struct uuid session_id,
                                    const char *reason);
+
+struct event event_session_reuse_detected(struct arena *arena, struct str subject,
+                                          struct uuid session_id, struct str client_id);
 
 /* The envelope of one outbox row; `data` is a whole JSON object. */
 struct event_envelope {

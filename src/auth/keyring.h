@@ -17,6 +17,7 @@ enum keyring_purpose {
     KEYRING_REFRESH,
     KEYRING_CHAIN,
     KEYRING_ONE_TIME,
+    KEYRING_CURSOR,
     KEYRING_PURPOSE_COUNT
 };
 

@@ -3,73 +3,18 @@
 
 #include "clock.h"
 #include "outbox.h"
-
-enum { REFRESH_TOKEN_BYTES_MAX = 256, REFRESH_TAG_BYTES = 16, REFRESH_SECRET_BYTES = 32 };
-
-/* The tag covers the token up to its last dot, and the client that it was given to. */
-static struct str refresh_tag(const struct crypto_key *key, struct arena *arena, struct str head,
-                              struct str client_id)
-{
-    struct str covered = arena_printf(arena, "%.*s%.*s", STR_ARG(head), STR_ARG(client_id));
-    struct crypto_digest digest = crypto_hmac(key, covered);
-
-    return arena_copy(arena, (struct str){(const char *)digest.bytes, REFRESH_TAG_BYTES});
-}
-
-struct refresh_token {
-    struct str kid;
-    struct uuid sid;
-    int64_t generation;
-    struct str secret;
-    struct str client_id;
-};
-
-static enum error write_refresh_token(const struct session_policy *self, struct arena *arena,
-                                      const struct refresh_token *token, struct str *out)
-{
-    const struct crypto_key *key = keyring_key(self->keyring, token->kid, KEYRING_REFRESH);
-    struct buf text = buf_in(arena, REFRESH_TOKEN_BYTES_MAX);
-
-    if (key == NULL) {
-        return ERR_INTERNAL; /* the keyring lost a key that is in use */
-    }
-    buf_append(&text, STR("rt1."));
-    buf_append(&text, token->kid);
-    buf_append_byte(&text, '.');
-    codec_uuid(&text, token->sid);
-    buf_append_byte(&text, '.');
-    buf_append_i64(&text, token->generation);
-    buf_append_byte(&text, '.');
-    codec_base64url(&text, token->secret);
-    buf_append_byte(&text, '.');
-    codec_base64url(&text, refresh_tag(key, arena, buf_str(&text), token->client_id));
-    return buf_finish(&text, out);
-}
-
-static enum error new_refresh_token(const struct session_policy *self, struct arena *arena,
-                                    struct refresh_token *token, struct str *out)
-{
-    char *secret = arena_alloc(arena, REFRESH_SECRET_BYTES);
-
-    if (secret == NULL) {
-        return ERR_NO_SPACE;
-    }
-    crypto_random(secret, REFRESH_SECRET_BYTES);
-    token->secret = (struct str){secret, REFRESH_SECRET_BYTES};
-    return write_refresh_token(self, arena, token, out);
-}
+#include "refresh_token.h"
 
 static void queue_row(const struct session_policy *self, struct arena *arena, struct pg_tx *tx,
                       const struct session_request *request, const struct refresh_token *token)
 {
-    struct crypto_digest hash = crypto_sha256(token->secret);
     struct session_row row = {
         .id = token->sid,
         .user_id = request->user_id,
         .auth_ver = request->auth_ver,
         .client_id = request->client_id,
         .kid = token->kid,
-        .token_hash = arena_copy(arena, (struct str){(const char *)hash.bytes, sizeof(hash.bytes)}),
+        .token_hash = refresh_token_hash(arena, token),
         .amr = STR("pwd"),
         .idle_ttl_s = self->idle_ttl_s,
         .absolute_ttl_s = self->absolute_ttl_s,
@@ -94,15 +39,11 @@ enum error session_open(const struct session_policy *self, struct work *work, st
                         const struct session_request *request, struct session_grant *out)
 {
     int64_t now_ms = clock_wall_ms();
-    struct refresh_token token = {
-        .kid = str_from(keyring_current(self->keyring)),
-        .sid = crypto_uuid7(now_ms),
-        .client_id = request->client_id,
-    };
+    struct uuid sid = crypto_uuid7(now_ms);
     struct token_subject subject = {
         .sub = request->sub,
         .client_id = request->client_id,
-        .sid = token.sid,
+        .sid = sid,
         .auth_ver = request->auth_ver,
         .roles = request->roles,
         .scope = STR_EMPTY,
@@ -113,12 +54,14 @@ enum error session_open(const struct session_policy *self, struct work *work, st
         .expires_in_s = self->tokens->ttl_s,
         .refresh_expires_in_s =
             self->idle_ttl_s < self->absolute_ttl_s ? self->idle_ttl_s : self->absolute_ttl_s,
-        .session_id = token.sid,
+        .session_id = sid,
     };
+    struct refresh_token token;
 
-    TRY(new_refresh_token(self, work->arena, &token, &grant.refresh_token));
+    TRY(refresh_token_first(self->keyring, work->arena, sid, request->client_id, &token));
+    TRY(refresh_token_text(self->keyring, work->arena, &token, &grant.refresh_token));
     TRY(token_issue(self->tokens, work->arena, &subject, &grant.access_token));
-    queue_created(self, work, tx, request, token.sid);
+    queue_created(self, work, tx, request, sid);
     queue_row(self, work->arena, tx, request, &token);
     if (arena_overflowed(work->arena)) { /* a text of row or event was left out */
         return ERR_NO_SPACE;
@@ -127,26 +70,50 @@ enum error session_open(const struct session_policy *self, struct work *work, st
     return OK;
 }
 
-enum error session_logout(const struct session_policy *self, struct work *work,
-                          const struct token_claims *claims)
+/* Ends a session that may have ended already: then nothing changes, and nothing is told. */
+static enum error commit_end(struct work *work, struct pg_tx *tx)
 {
-    struct pg_tx tx;
     enum error error;
 
-    pg_tx_begin(&tx, work->pg);
-    if ((self->published & EVENT_BIT(EVENT_SESSION_REVOKED)) != 0) {
-        struct event event = event_session_revoked(work->arena, claims->sub, claims->sid, "logout");
-        outbox_append(&tx, &event);
-    }
-    session_store_revoke(&tx, claims->sid);
     if (arena_overflowed(work->arena)) {
         return ERR_NO_SPACE;
     }
-    error = pg_tx_commit(&tx);
-    if (error == ERR_NO_MATCH) { /* it had ended before: nothing changes, nothing is told */
+    error = pg_tx_commit(tx);
+    if (error == ERR_NO_MATCH) {
         return OK;
     }
     TRY(error);
     work->has_events = true;
     return OK;
+}
+
+enum error session_end(const struct session_policy *self, struct work *work,
+                       const struct session_ending *ending)
+{
+    struct pg_tx tx;
+
+    pg_tx_begin(&tx, work->pg);
+    if ((self->published & EVENT_BIT(ending->event)) != 0) {
+        struct event event =
+            ending->event == EVENT_SESSION_REUSE_DETECTED
+                ? event_session_reuse_detected(work->arena, ending->sub, ending->sid,
+                                               ending->client_id)
+                : event_session_revoked(work->arena, ending->sub, ending->sid, ending->reason);
+        outbox_append(&tx, &event);
+    }
+    session_store_revoke(&tx, ending->sid);
+    return commit_end(work, &tx);
+}
+
+enum error session_logout(const struct session_policy *self, struct work *work,
+                          const struct token_claims *claims)
+{
+    const struct session_ending ending = {
+        .event = EVENT_SESSION_REVOKED,
+        .sid = claims->sid,
+        .sub = claims->sub,
+        .reason = "logout",
+    };
+
+    return session_end(self, work, &ending);
 }

@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Sessions and their refresh tokens: rt1.<kid>.<sid>.<generation>.<secret>.<tag>
- *
- * The first secret is 256 random bits; each successor is an HMAC of it, so it is a function of the
- * token presented. The tag is 128 bits of HMAC(refresh key[kid], all before it ‖ client_id): a forgery
- * is refused without a look at the database. The row keeps the SHA-256 of the secret: neither the
- * keys nor the database can make a valid token. A session keeps its login's kid for life.
+ * Sessions: how one begins, and how it ends. Their refresh tokens are refresh_token.h's, the rotation
+ * of those is refresh.h's.
  *
  * Ownership: texts are in the arena. Threads: any.
  */
@@ -23,6 +19,7 @@ struct session_policy {
     event_set published;
     int64_t idle_ttl_s;
     int64_t absolute_ttl_s;
+    int64_t grace_s; /* a previous refresh token is answered again for so long */
 };
 
 /* Who logs in, how and from where. */
@@ -50,6 +47,19 @@ struct session_grant {
 NODISCARD enum error session_open(const struct session_policy *self, struct work *work,
                                   struct pg_tx *tx, const struct session_request *request,
                                   struct session_grant *out);
+
+/* How a session ends. */
+struct session_ending {
+    enum event_type event; /* EVENT_SESSION_REVOKED or EVENT_SESSION_REUSE_DETECTED */
+    struct uuid sid;
+    struct str sub;
+    struct str client_id; /* of a reuse */
+    const char *reason;   /* of a revocation */
+};
+
+/* Ending one that has ended is fine. */
+NODISCARD enum error session_end(const struct session_policy *self, struct work *work,
+                                 const struct session_ending *ending);
 
 /* Ends the token's session; ending one that has ended is fine. */
 NODISCARD enum error session_logout(const struct session_policy *self, struct work *work,

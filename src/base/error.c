@@ -5,7 +5,7 @@
 
 static const char *const codes[ERROR_COUNT] = {[OK] = "ok",
 #define ERROR_CODE(symbol, code) [symbol] = (code),
-                                               ERROR_LIST(ERROR_CODE)
+                                               ERROR_LIST(ERROR_CODE) ERROR_OAUTH_LIST(ERROR_CODE)
                                                    ERROR_INTERNAL_LIST(ERROR_CODE)
 #undef ERROR_CODE
 };

@@ -20,7 +20,9 @@
     X(ERR_INVALID_TOKEN, "invalid_token") /* a one-time token: bad, used or expired */             \
     X(ERR_INVALID_CREDENTIALS, "invalid_credentials")                                              \
     X(ERR_UNAUTHENTICATED, "unauthenticated") /* no bearer token, or one that is not valid */      \
+    X(ERR_INVALID_REFRESH_TOKEN, "invalid_refresh_token")                                          \
     X(ERR_EMAIL_UNVERIFIED, "email_unverified")                                                    \
+    X(ERR_REAUTH_REQUIRED, "reauth_required")                                                      \
     X(ERR_NOT_FOUND, "not_found")                                                                  \
     X(ERR_METHOD_NOT_ALLOWED, "method_not_allowed")                                                \
     X(ERR_EMAIL_TAKEN, "email_taken")                                                              \
@@ -30,6 +32,11 @@
     X(ERR_INTERNAL, "internal_error")                                                              \
     X(ERR_OVERLOADED, "overloaded")   /* a queue is full, or cannot answer in time */              \
     X(ERR_UNAVAILABLE, "unavailable") /* the database is away or too slow; outcome may be unknown */
+
+/* What only the OAuth endpoints answer, in the words of RFC 6749 section 5.2. */
+#define ERROR_OAUTH_LIST(X)                                                                        \
+    X(ERR_UNSUPPORTED_GRANT_TYPE, "unsupported_grant_type")                                        \
+    X(ERR_INVALID_CLIENT, "invalid_client")
 
 /* What never leaves the service under its own name. */
 #define ERROR_INTERNAL_LIST(X)                                                                     \
@@ -43,7 +50,7 @@
 enum error {
     OK = 0,
 #define ERROR_ENUM(symbol, code) symbol,
-    ERROR_LIST(ERROR_ENUM) ERROR_INTERNAL_LIST(ERROR_ENUM)
+    ERROR_LIST(ERROR_ENUM) ERROR_OAUTH_LIST(ERROR_ENUM) ERROR_INTERNAL_LIST(ERROR_ENUM)
 #undef ERROR_ENUM
         ERROR_COUNT
 };

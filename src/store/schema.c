@@ -6,6 +6,7 @@
 
 #include "clock.h"
 #include "crypto.h"
+#include "device_store.h"
 #include "embedded_migrations.h"
 #include "expiry_store.h"
 #include "mail_store.h"
@@ -41,7 +42,7 @@ static const struct pg_statements schema_own_statements = {
 const struct pg_statements *const schema_statements[] = {
     &user_store_statements,    &registration_store_statements, &one_time_store_statements,
     &session_store_statements, &outbox_store_statements,       &mail_store_statements,
-    &expiry_store_statements,
+    &expiry_store_statements,  &device_store_statements,
 };
 const size_t schema_statements_count = sizeof(schema_statements) / sizeof(schema_statements[0]);
 

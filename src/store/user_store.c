@@ -7,11 +7,6 @@ enum { USER_FIND_LOGIN, USER_INSERT, USER_VERIFY_EMAIL, USER_PROFILE, USER_PATCH
     "coalesce(u.subject, u.id::text), u.email, u.email_verified_at IS NOT NULL, u.name, u.locale," \
     " array_to_string(u.roles, ' '), u.created_at"
 
-#define SESSION_COUNTS                                                                             \
-    "s.id = $1 AND s.revoked_at IS NULL"                                                           \
-    " AND clock_timestamp() < least(s.idle_expires_at, s.absolute_expires_at)"                     \
-    " AND u.id = s.user_id AND u.status = 'active' AND u.auth_ver = $2 AND s.auth_ver = $2"
-
 static const struct pg_statement statements[] = {
     [USER_FIND_LOGIN] = {"user_find_login",
                          "SELECT id, coalesce(subject, id::text), password_hash, pepper_kid,"
@@ -29,12 +24,12 @@ static const struct pg_statement statements[] = {
                            " WHERE id = $1 AND auth_ver = $2 AND status = 'active'"
                            " AND email_verified_at IS NULL RETURNING 1"
                            ") SELECT expect_one(count(*)) FROM verified"},
-    [USER_PROFILE] = {"user_profile",
-                      "SELECT " PROFILE_COLUMNS " FROM sessions s, users u WHERE " SESSION_COUNTS},
-    [USER_PATCH] = {"user_patch",
-                    "UPDATE users u SET name = CASE WHEN $3 THEN $4 ELSE u.name END,"
-                    " locale = CASE WHEN $5 THEN $6 ELSE u.locale END"
-                    " FROM sessions s WHERE " SESSION_COUNTS " RETURNING " PROFILE_COLUMNS},
+    [USER_PROFILE] = {"user_profile", "SELECT " PROFILE_COLUMNS
+                                      " FROM sessions s, users u WHERE " USER_STORE_SESSION_COUNTS},
+    [USER_PATCH] = {"user_patch", "UPDATE users u SET name = CASE WHEN $3 THEN $4 ELSE u.name END,"
+                                  " locale = CASE WHEN $5 THEN $6 ELSE u.locale END"
+                                  " FROM sessions s WHERE " USER_STORE_SESSION_COUNTS
+                                  " RETURNING " PROFILE_COLUMNS},
 };
 
 const struct pg_statements user_store_statements = {

@@ -60,6 +60,12 @@ struct user_session {
     int64_t auth_ver;
 };
 
+/* In SQL, of `sessions s, users u`, with $1 and $2 bound to the members above. */
+#define USER_STORE_SESSION_COUNTS                                                                  \
+    "s.id = $1 AND s.revoked_at IS NULL"                                                           \
+    " AND clock_timestamp() < least(s.idle_expires_at, s.absolute_expires_at)"                     \
+    " AND u.id = s.user_id AND u.status = 'active' AND u.auth_ver = $2 AND s.auth_ver = $2"
+
 /* ERR_UNAUTHENTICATED when the session does not count any more. */
 NODISCARD enum error user_store_profile(struct pg *pg, struct arena *arena,
                                         const struct user_session *session,

@@ -57,6 +57,7 @@ def check_answer(
     """Raises ContractError where the answer is not one that the document has."""
     path = urlsplit(target).path
     where = f"{method} {path} -> {status}"
+    path = _template_of(path)
     item = document()["paths"].get(path)
     documented = "get" if method == "HEAD" else method.lower()
     if item is None:
@@ -70,6 +71,17 @@ def check_answer(
     if str(status) not in item[documented]["responses"]:
         raise ContractError(f"{where}: status is not documented; body {body[:300]!r}")
     _check_response(pointer, status, where, status, headers, b"" if method == "HEAD" else body)
+
+
+def _template_of(path: str) -> str:
+    """The documented path that this one is of, `{id}` standing for one segment; itself if none."""
+    segments = path.split("/")
+    for template in document()["paths"]:
+        wanted = template.split("/")
+        pairs = zip(wanted, segments, strict=False)
+        if len(wanted) == len(segments) and all(w in ("{id}", s) for w, s in pairs):
+            return template
+    return path
 
 
 def _check_allow(item: Mapping[str, Any], headers: Mapping[str, str], where: str) -> None:

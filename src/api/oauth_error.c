@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "oauth_error.h"
+
+#include "json_out.h"
+
+static const struct problem internal = {ERR_INTERNAL, 500, "server_error",
+                                        "something went wrong here; it has been logged", LOG_ERROR};
+
+static const struct problem errors[] = {
+    {ERR_MALFORMED_REQUEST, 400, "invalid_request",
+     "the body is not a form, or a parameter is repeated, missing or too long", LOG_INFO},
+    {ERR_UNSUPPORTED_MEDIA_TYPE, 415, "invalid_request",
+     "the body's Content-Type must be application/x-www-form-urlencoded", LOG_INFO},
+    {ERR_INVALID_REFRESH_TOKEN, 400, "invalid_grant",
+     "this refresh token is not valid, or its session has ended", LOG_INFO},
+    {ERR_UNSUPPORTED_GRANT_TYPE, 400, "unsupported_grant_type",
+     "the metadata's grant_types_supported names those that are", LOG_INFO},
+    {ERR_INVALID_CLIENT, 401, "invalid_client", "no client has this id and secret", LOG_INFO},
+    {ERR_OVERLOADED, 503, "temporarily_unavailable", "too many requests at once; try again later",
+     LOG_WARN},
+    {ERR_UNAVAILABLE, 503, "temporarily_unavailable",
+     "the database does not answer; try again later (the outcome is not known)", LOG_WARN},
+};
+
+const struct problem *oauth_error_of(enum error error)
+{
+    for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+        if (errors[i].error == error) {
+            return &errors[i];
+        }
+    }
+    return &internal;
+}
+
+void oauth_error_write(struct buf *out, const struct problem *problem)
+{
+    struct json_out json = json_out_to(out);
+
+    json_object(&json);
+    json_member_str(&json, "error", str_from(problem->title));
+    json_member_str(&json, "error_description", str_from(problem->detail));
+    json_object_end(&json);
+}

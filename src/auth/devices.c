@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "devices.h"
+
+#include "clock.h"
+#include "outbox.h"
+
+static struct user_session acting_of(const struct token_claims *claims)
+{
+    return (struct user_session){.session_id = claims->sid, .auth_ver = claims->auth_ver};
+}
+
+enum error devices_require_fresh(const struct token_claims *claims)
+{
+    return clock_wall_s() - claims->auth_time_s <= DEVICES_FRESH_S ? OK : ERR_REAUTH_REQUIRED;
+}
+
+static bool tells(const struct session_policy *self)
+{
+    return (self->published & EVENT_BIT(EVENT_SESSION_REVOKED)) != 0;
+}
+
+/* Two statements must match; which one did not is asked only when one did not. */
+static enum error explain(struct work *work, const struct user_session *acting)
+{
+    struct user_profile profile;
+
+    TRY(user_store_profile(work->pg, work->arena, acting, &profile));
+    return ERR_NOT_FOUND;
+}
+
+enum error devices_end_one(const struct session_policy *self, struct work *work,
+                           const struct token_claims *claims, struct uuid id)
+{
+    struct user_session acting = acting_of(claims);
+    struct pg_tx tx;
+    enum error error;
+
+    pg_tx_begin(&tx, work->pg);
+    if (tells(self)) {
+        struct event event = event_session_revoked(work->arena, claims->sub, id, "ended_by_user");
+        outbox_append(&tx, &event);
+    }
+    device_store_end_one(&tx, &acting, id);
+    error = pg_tx_commit(&tx);
+    if (error == ERR_NO_MATCH) {
+        return explain(work, &acting);
+    }
+    TRY(error);
+    work->has_events = true;
+    return OK;
+}
+
+enum error devices_end_others(const struct session_policy *self, struct work *work,
+                              const struct token_claims *claims)
+{
+    struct user_session acting = acting_of(claims);
+    struct pg_tx tx;
+    enum error error;
+
+    TRY(devices_require_fresh(claims));
+    pg_tx_begin(&tx, work->pg);
+    outbox_store_lock(&tx, claims->sub);
+    device_store_require(&tx, &acting);
+    device_store_end_others(&tx, &acting, tells(self));
+    error = pg_tx_commit(&tx);
+    if (error == ERR_NO_MATCH) {
+        return ERR_UNAUTHENTICATED;
+    }
+    TRY(error);
+    work->has_events = true;
+    return OK;
+}
+
+enum error devices_reauthenticate(const struct accounts *self, struct work *work,
+                                  const struct token_claims *claims, struct str password,
+                                  struct str *access_token)
+{
+    struct user_session acting = acting_of(claims);
+    struct device_proof proof;
+    struct password_record record;
+    int64_t auth_time_ms;
+
+    TRY(device_store_proof(work->pg, work->arena, &acting, &proof));
+    record = (struct password_record){proof.password_phc, proof.pepper_kid};
+    TRY(password_verify(self->passwords, work->hasher, work->arena, password, &record));
+    TRY(device_store_prove(work->pg, &acting, &auth_time_ms));
+    const struct token_subject subject = {
+        .sub = claims->sub,
+        .client_id = claims->client_id,
+        .sid = claims->sid,
+        .auth_ver = claims->auth_ver,
+        .roles = proof.roles,
+        .scope = STR_EMPTY,
+        .auth_time_s = auth_time_ms / 1000,
+        .amr = STR("pwd"),
+    };
+    return token_issue(self->sessions->tokens, work->arena, &subject, access_token);
+}

@@ -332,7 +332,7 @@ static int serve(struct app *self, const sigset_t *waited)
                  LOG_TEXT("ops", self->config->ops_listen),
                  LOG_NUMBER("api_port", http_server_port(self->api_server)),
                  LOG_NUMBER("ops_port", http_server_port(self->ops_server)));
-        error = migration_patiently(&self->database, &self->arena, waited, &why);
+        error = migration_patiently(&self->database, waited, &why);
     }
     if (error == OK) {
         start_delivery(self);
@@ -342,7 +342,7 @@ static int serve(struct app *self, const sigset_t *waited)
         (void)process_stop_asked(waited, -1);
     }
     stop(self, waited);
-    return error == ERR_CONFIG ? process_fail(why) : EXIT_SUCCESS;
+    return error == OK || error == ERR_UNAVAILABLE ? EXIT_SUCCESS : process_fail(why);
 }
 
 int app_serve(const struct config *config)
@@ -372,7 +372,7 @@ int app_serve(const struct config *config)
 int app_migrate(const struct config *config)
 {
     struct schema_report report = {0};
-    const char *why = "the database does not answer: see US_DATABASE_URL";
+    const char *why = "";
     enum error error;
 
     app.config = config;
@@ -380,7 +380,7 @@ int app_migrate(const struct config *config)
         return process_fail("out of memory");
     }
     fill_database(&app);
-    error = migration_once(&app.database, &app.arena, &report, &why);
+    error = migration_once(&app.database, &report, &why);
     if (error != OK) {
         return process_fail(why);
     }

@@ -232,7 +232,6 @@ static enum error start_server(struct app *self, const char *variable,
 {
     options->context = self->api;
     options->user_bytes = api_user_bytes();
-    options->body_bytes_max = API_BODY_BYTES_MAX;
     options->header_ms = 5000;
     options->body_ms = 15000;
     options->response_ms = 30000;
@@ -254,6 +253,7 @@ static enum error start_servers(struct app *self, const char **why)
         .connections_max = 64,
         .exchanges_max = OPS_EXCHANGES_MAX,
         .arena_bytes = API_OPS_ARENA_BYTES,
+        .body_bytes_max = 0, /* who sends one slowly must not keep probes out */
         .handle = api_handle_ops,
     };
     struct http_server_options api = {
@@ -264,6 +264,7 @@ static enum error start_servers(struct app *self, const char **why)
         .connections_max = CONNECTIONS_MAX,
         .exchanges_max = EXCHANGES_MAX,
         .arena_bytes = API_ARENA_BYTES,
+        .body_bytes_max = API_BODY_BYTES_MAX,
         .raw_path_prefix = "/v1/auth/verify/",
         .handle = api_handle,
     };

@@ -101,6 +101,7 @@ static enum error lock(const struct schema_run *run)
     for (;;) {
         PG_ROWS rows = {0};
 
+        pg_deadline(run->pg, clock_mono_ms() + STEP_MS_MAX);
         TRY(query(run, &try_lock, &rows));
         if (pg_bool(&rows, 0, 0)) {
             return OK;

@@ -143,7 +143,7 @@ static void log_request(const struct request *request, enum error error, int64_t
     if (error != OK) {
         fields[count++] = (struct log_field)LOG_CSTR("error.kind", error_code(error));
     }
-    if (request->database_message != NULL) {
+    if (request->database_message != NULL && request->database_message[0] != '\0') {
         fields[count++] = (struct log_field)LOG_CSTR("error.message", request->database_message);
     }
     log_write(level, "request", fields);

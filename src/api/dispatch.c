@@ -138,10 +138,9 @@ void dispatch_run(struct request *request, struct work *work)
     if (error == OK) {
         error = request->route->handler(request);
     }
+    health_database_answered(api->options.health, pg_answered_ms(work->pg));
     if (error == ERR_UNAVAILABLE || error == ERR_INTERNAL || error == ERR_NO_SPACE) {
         request->database_message = pg_message(work->pg);
-    } else {
-        health_database_seen(api->options.health);
     }
     if (request->work.has_events) {
         api->options.events_committed(api->options.context);

@@ -4,6 +4,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "codec.h"
+
 struct json_out json_out_to(struct buf *buf)
 {
     return (struct json_out){.buf = buf};
@@ -173,6 +175,15 @@ void json_member_words(struct json_out *self, const char *name, struct str words
         json_str(self, str_cut(&words, ' '));
     }
     json_array_end(self);
+}
+
+void json_member_time(struct json_out *self, const char *name, int64_t unix_ms)
+{
+    char text[RFC3339_BYTES_MAX];
+    struct buf buf = buf_over(text, sizeof(text));
+
+    codec_rfc3339(&buf, unix_ms);
+    json_member_str(self, name, buf_str(&buf));
 }
 
 void json_member_i64(struct json_out *self, const char *name, int64_t value)

@@ -40,6 +40,8 @@ void json_member_str(struct json_out *self, const char *name, struct str value);
 void json_member_str_or_null(struct json_out *self, const char *name, struct str value);
 /* The words of a text, separated by single spaces, as an array. */
 void json_member_words(struct json_out *self, const char *name, struct str words);
+/* Milliseconds since 1970 as an RFC 3339 text. */
+void json_member_time(struct json_out *self, const char *name, int64_t unix_ms);
 void json_member_i64(struct json_out *self, const char *name, int64_t value);
 void json_member_bool(struct json_out *self, const char *name, bool value);
 void json_member_raw(struct json_out *self, const char *name, struct str valid_json);

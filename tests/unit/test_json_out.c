@@ -74,6 +74,17 @@ static void str_or_null(void **state)
     assert_str_equal(buf_str(&buf), STR("{\"a\":null,\"b\":\"x\",\"c\":\"\"}"));
 }
 
+static void times_are_rfc3339(void **state)
+{
+    struct json_out json = begin();
+
+    (void)state;
+    json_object(&json);
+    json_member_time(&json, "at", 1700000000123);
+    json_object_end(&json);
+    assert_str_equal(buf_str(&buf), STR("{\"at\":\"2023-11-14T22:13:20.123Z\"}"));
+}
+
 static void words_are_an_array(void **state)
 {
     struct json_out json = begin();
@@ -222,6 +233,7 @@ int main(void)
         cmocka_unit_test(the_checker_refuses),
         cmocka_unit_test(commas_are_its_affair),
         cmocka_unit_test(str_or_null),
+        cmocka_unit_test(times_are_rfc3339),
         cmocka_unit_test(words_are_an_array),
         cmocka_unit_test(strings_are_escaped),
         cmocka_unit_test(keys_are_escaped),

@@ -5,8 +5,8 @@
 
 enum { OUTBOX_LOCK, OUTBOX_INSERT, OUTBOX_CLAIM, OUTBOX_DELETE, OUTBOX_FAIL, OUTBOX_BACKLOG };
 
-/* A lease is known by when it ends, to the microsecond in which it was given. */
-#define LEASE(table) "(extract(epoch FROM " table "due_at) * 1000000)::bigint"
+/* A lease is known by the microsecond in which it was given. */
+#define LEASED_AT "(extract(epoch FROM leased_at) * 1000000)::bigint"
 
 /* The commit of a lease or of its end need not reach the disk first. */
 #define ASYNC "set_config('synchronous_commit', 'off', true)"
@@ -23,7 +23,8 @@ static const struct pg_statement statements[] = {
      * relay leased meanwhile is skipped while it is locked, and judged anew by its new due_at after. */
     [OUTBOX_CLAIM] =
         {"outbox_claim",
-         "UPDATE outbox o SET due_at = clock_timestamp() + $1::bigint * interval '1 ms'"
+         "UPDATE outbox o SET due_at = clock_timestamp() + $1::bigint * interval '1 ms',"
+         " leased_at = clock_timestamp()"
          " WHERE o.seq = ANY (ARRAY("
          " SELECT d.seq FROM outbox d"
          " WHERE d.dead_at IS NULL AND d.due_at <= now()"
@@ -35,13 +36,13 @@ static const struct pg_statement statements[] = {
          " o.attempts, o.rejections,"
          " coalesce((extract(epoch FROM now() - o.first_failed_at) * 1000)::bigint, 0),"
          " o.expires_at, coalesce(o.expires_at <= now(), false),"
-         " o.token_kid, o.token_purpose, o.token_id, " LEASE("o.") ","
-         " (extract(epoch FROM clock_timestamp() - o.faulted_at) * 1000)::bigint, " ASYNC},
+         " o.token_kid, o.token_purpose, o.token_id, " LEASED_AT
+         ", (extract(epoch FROM clock_timestamp() - o.faulted_at) * 1000)::bigint, " ASYNC},
     [OUTBOX_DELETE] = {"outbox_delete",
                        "DELETE FROM outbox"
                        " WHERE seq = ANY (string_to_array($1, ',')::bigint[])"
-                       " AND " LEASE("") " = (string_to_array($2, ',')::bigint[])"
-                       "[array_position(string_to_array($1, ',')::bigint[], seq)]"
+                       " AND (string_to_array($2, ',')::bigint[])"
+                       "[array_position(string_to_array($1, ',')::bigint[], seq)] = " LEASED_AT
                        " RETURNING " ASYNC},
     [OUTBOX_FAIL] = {"outbox_fail",
                      "UPDATE outbox SET"
@@ -55,8 +56,8 @@ static const struct pg_statement statements[] = {
                      " THEN coalesce(parked_at, clock_timestamp()) ELSE parked_at END,"
                      " faulted_at = CASE WHEN $7::boolean"
                      " THEN clock_timestamp() ELSE faulted_at END,"
-                     " last_error = $8"
-                     " WHERE seq = $1 AND " LEASE("") " = $9::bigint RETURNING " ASYNC},
+                     " last_error = $8, leased_at = NULL"
+                     " WHERE seq = $1 AND $9::bigint = " LEASED_AT " RETURNING " ASYNC},
     [OUTBOX_BACKLOG] =
         {"outbox_backlog",
          "SELECT"
@@ -159,19 +160,19 @@ enum error outbox_store_claim(struct pg *pg, struct arena *arena, int64_t lease_
 enum error outbox_store_delete(struct pg *pg, const struct outbox_lease *leases, size_t count)
 {
     char seqs_memory[OUTBOX_CLAIM_MAX * 21]; /* 20 characters and a comma each */
-    char ends_memory[OUTBOX_CLAIM_MAX * 21];
+    char times_memory[OUTBOX_CLAIM_MAX * 21];
     struct buf seqs = buf_over(seqs_memory, sizeof(seqs_memory));
-    struct buf ends = buf_over(ends_memory, sizeof(ends_memory));
+    struct buf times = buf_over(times_memory, sizeof(times_memory));
     struct pg_args args = {0};
     PG_ROWS rows = {0};
 
     assert(count <= OUTBOX_CLAIM_MAX);
     for (size_t i = 0; i < count; i++) {
         buf_printf(&seqs, i == 0 ? "%lld" : ",%lld", (long long)leases[i].seq);
-        buf_printf(&ends, i == 0 ? "%lld" : ",%lld", (long long)leases[i].end_us);
+        buf_printf(&times, i == 0 ? "%lld" : ",%lld", (long long)leases[i].at_us);
     }
     pg_bind_text(&args, buf_str(&seqs));
-    pg_bind_text(&args, buf_str(&ends));
+    pg_bind_text(&args, buf_str(&times));
     return pg_query(pg, &statements[OUTBOX_DELETE], &args, &rows);
 }
 
@@ -188,7 +189,7 @@ enum error outbox_store_fail(struct pg *pg, const struct outbox_failure *failure
     pg_bind_bool(&args, failure->is_parked);
     pg_bind_bool(&args, failure->is_fault);
     pg_bind_text(&args, failure->reason);
-    pg_bind_i64(&args, failure->lease.end_us);
+    pg_bind_i64(&args, failure->lease.at_us);
     return pg_query(pg, &statements[OUTBOX_FAIL], &args, &rows);
 }
 

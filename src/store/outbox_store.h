@@ -32,20 +32,20 @@ void outbox_store_bind(struct pg_args *args, const struct outbox_event *event);
 
 enum { OUTBOX_CLAIM_MAX = 16 };
 
-/* The right to say what became of a row: who comes when it is over, and the row is another's (or was
- * changed by an operator), changes nothing. */
+/* The right to say what became of a row: who comes when it is over and the row is another's changes
+ * nothing. */
 struct outbox_lease {
     int64_t seq;
-    int64_t end_us; /* the database's clock, since 1970 */
+    int64_t at_us; /* when it was given: the database's clock, since 1970 */
 };
 
 struct outbox_claimed {
     struct outbox_lease lease;
     struct outbox_event event;
     int64_t created_ms;
-    int32_t attempts;   /* failed ones that counted */
-    int32_t rejections; /* of them, those that the receiver refused */
-    int64_t failing_ms; /* how long since the first of them; 0: none yet */
+    int32_t attempts;       /* failed ones that counted */
+    int32_t rejections;     /* of them, those that the receiver refused */
+    int64_t failing_ms;     /* how long since the first of them; 0: none yet */
     int64_t faulted_ago_ms; /* since the last answer that was the endpoint's fault; -1: none yet */
     bool is_expired;        /* the mail's time is over: not worth sending */
 };

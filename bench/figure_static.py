@@ -45,8 +45,8 @@ class Target:
 
 def measure(world: World) -> list[Row]:
     costs: dict[str, list[tuple[float, float]]] = {path: [] for path in PATHS}
-    # Answers from memory ask no database: its workers would only add their idle checks.
-    with world.service(SUBJECT_CORES) as service:
+    # Good answers to probes are logged at level debug; nginx logs each one too.
+    with world.service(SUBJECT_CORES, US_LOG_LEVEL="debug") as service:
         client = Client(service)
         bodies = {name: client.get(path) for path, name in PATHS.items()}
         client.close()

@@ -18,8 +18,8 @@ from support.service import Service
 from table import Row
 from world import PASSWORD, Client, World, tool
 
-ROUNDS = 3
-ROUND_S = 6
+ROUNDS = 9
+ROUND_S = 2
 CAPACITY_S = 3.0
 CAPACITY_CLIENTS = 8
 PROBES_PER_S = 400

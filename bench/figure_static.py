@@ -27,7 +27,7 @@ pid {folder}/nginx.pid;
 error_log {folder}/error.log;
 events {{ worker_connections 256; }}
 http {{
-    access_log {folder}/access.log;
+    access_log {logs}/access.log;
     sendfile on;
     tcp_nopush on;
     keepalive_requests 100000000;
@@ -51,7 +51,7 @@ def measure(world: World) -> list[Row]:
         bodies = {name: client.get(path) for path, name in PATHS.items()}
         client.close()
         ours = Target(service.port, (service.process.pid,))
-        with _nginx(world.folder / "nginx", bodies) as nginx:
+        with _nginx(world, bodies) as nginx:
             for path, name in PATHS.items():
                 _cost_ns(ours, path)
                 _cost_ns(nginx, f"/{name}")
@@ -73,13 +73,14 @@ def _rows(path: str, pairs: list[tuple[float, float]]) -> list[Row]:
 
 
 @contextmanager
-def _nginx(folder: Path, bodies: dict[str, bytes]) -> Iterator[Target]:
+def _nginx(world: World, bodies: dict[str, bytes]) -> Iterator[Target]:
+    folder = world.folder / "nginx"
     port = free_port()
     (folder / "files").mkdir(parents=True)
     for name, body in bodies.items():
         (folder / "files" / name).write_bytes(body)
     settings = folder / "nginx.conf"
-    settings.write_text(_NGINX.format(folder=folder, port=port))
+    settings.write_text(_NGINX.format(folder=folder, logs=world.logs, port=port))
     line = ["nginx", "-p", str(folder), "-e", str(folder / "error.log"), "-c", str(settings)]
     with pinned(SUBJECT_CORES):
         process = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

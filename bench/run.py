@@ -13,6 +13,7 @@ import sys
 import time
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 FIGURES = ("login", "static", "start", "memory", "delivery", "overload")
 ROOT = Path(__file__).resolve().parents[1]
@@ -22,19 +23,25 @@ def main(build: Path, wanted: list[str]) -> int:
     os.environ["USER_SERVICE_BIN"] = str((build / "user-service").absolute())
     sys.path.insert(0, str(ROOT / "tests" / "integration"))
     table = import_module("table")
+    with import_module("priority").first():
+        rows = take(wanted or list(FIGURES))
+    print(table.text_of(rows))
+    if not wanted:
+        table.write_page(rows)
+    return 0
+
+
+def take(names: list[str]) -> list[Any]:
     world = import_module("world").World()
     rows = []
     try:
-        for name in wanted or FIGURES:
+        for name in names:
             started = time.monotonic()
             rows += import_module(f"figure_{name}").measure(world)
             print(f"{name}: {time.monotonic() - started:.0f} s", file=sys.stderr)
     finally:
         world.close()
-    print(table.text_of(rows))
-    if not wanted:
-        table.write_page(rows)
-    return 0
+    return rows
 
 
 if __name__ == "__main__":

@@ -78,6 +78,7 @@ CREATE TABLE mail_requests (
     attempts        integer NOT NULL DEFAULT 0
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
 CREATE INDEX mail_requests_due ON mail_requests (due_at);
+CREATE INDEX mail_requests_email ON mail_requests (email_canonical, kind, id);
 
 -- An event is a row here in the transaction that made it true; what was delivered is deleted.
 CREATE TABLE outbox (
@@ -85,17 +86,19 @@ CREATE TABLE outbox (
     id              uuid NOT NULL,
     subject         text NOT NULL,
     type            text NOT NULL,                   -- without prefix and version: user.registered
-    is_ordered      boolean NOT NULL,                -- mails with a token are not
+    is_ordered      boolean NOT NULL,                -- mails are not
     data            text NOT NULL,                   -- JSON object
     created_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
-    due_at          timestamptz NOT NULL DEFAULT clock_timestamp(), -- schedule and lease
+    due_at          timestamptz NOT NULL DEFAULT clock_timestamp(), -- schedule, and end of the lease
+    leased_at       timestamptz,                     -- on its way since; of two relays it tells whose
     attempts        integer NOT NULL DEFAULT 0,      -- failed ones, but for the endpoint's own faults
     rejections      integer NOT NULL DEFAULT 0,      -- of them, those that the receiver refused
     first_failed_at timestamptz,
+    faulted_at      timestamptz,                     -- last answer that was the endpoint's fault
     parked_at       timestamptz,                     -- failed for long: blocks its subject no more
     dead_at         timestamptz,                     -- given up; an operator may send it again
     last_error      text,
-    expires_at      timestamptz,                     -- a mail dies with its token
+    expires_at      timestamptz,                     -- a mail dies with its token, or after a day
     token_kid       text,                            -- the mail's one-time token is derived of these
     token_purpose   text,
     token_id        uuid

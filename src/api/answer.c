@@ -11,15 +11,19 @@ enum { PROBLEM_BYTES_MIN = 512 };
 
 enum { METRIC_REQUESTS, METRIC_ACTIVE };
 
+/* Few, since there is a series for each route and status. */
+static const double buckets_s[] = {0.005, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 0};
+
 static struct metric metrics[] = {
     [METRIC_REQUESTS] = {.name = "http_server_request_duration_seconds",
                          .type = METRIC_HISTOGRAM,
-                         .help = "Time from a request's first byte to its answer",
+                         .help = "Time from the complete request to its answer.",
                          .labels = {"http_request_method", "http_route",
-                                    "http_response_status_code"}},
+                                    "http_response_status_code"},
+                         .buckets = buckets_s},
     [METRIC_ACTIVE] = {.name = "http_server_active_requests",
                        .type = METRIC_GAUGE,
-                       .help = "Requests that are being worked on"},
+                       .help = "Requests that are being worked on."},
 };
 
 void answer_register_metrics(void)
@@ -75,7 +79,8 @@ static void write_oauth_error(struct request *request, const struct problem *pro
     struct buf out = buf_in(request->arena, PROBLEM_BYTES_MIN);
 
     oauth_error_write(&out, problem);
-    request_reply_json(request, problem->status, out.overflowed ? STR_EMPTY : buf_str(&out));
+    request_reply(request, problem->status, STR("application/json"),
+                  out.overflowed ? STR_EMPTY : buf_str(&out));
 }
 
 static void write_problem(struct request *request, enum error error, struct str allow)
@@ -138,7 +143,7 @@ static void log_request(const struct request *request, enum error error, int64_t
     if (error != OK) {
         fields[count++] = (struct log_field)LOG_CSTR("error.kind", error_code(error));
     }
-    if (request->database_message != NULL) {
+    if (request->database_message != NULL && request->database_message[0] != '\0') {
         fields[count++] = (struct log_field)LOG_CSTR("error.message", request->database_message);
     }
     log_write(level, "request", fields);
@@ -146,7 +151,7 @@ static void log_request(const struct request *request, enum error error, int64_t
 
 void answer_finish(struct request *request, enum error error, struct str allow)
 {
-    int64_t duration_ms = clock_mono_ms() - http_request_started_ms(request->x);
+    int64_t duration_ms = clock_mono_ms() - request->complete_ms;
     const char *route = request->route == NULL ? "none" : request->route->path;
 
     if (error != OK) {

@@ -13,6 +13,7 @@ enum {
     DB_QUEUE_MAX = 256,
     HASH_QUEUE_MAX = 64,
     TEND_DEADLINE_MS = 1000,
+    PING_AFTER_MS = 1000,
     HASH_MEMORY_IDLE_MS = 10000,
 };
 
@@ -48,7 +49,17 @@ static void *hash_worker_start(void *context, unsigned index)
     return worker_new(context, true);
 }
 
-/* An idle connection is looked after, so that a broken one costs no request and readiness knows. */
+/* A broken connection is replaced before it costs a request. An idle one is asked for a sign of life,
+ * so that readiness knows of a server that hangs: once a second, which is also how often an idle
+ * worker is tended, so that requests practically never wait for it. */
+static enum error tend_database(struct pg *pg)
+{
+    int64_t now_ms = clock_mono_ms();
+
+    pg_deadline(pg, now_ms + TEND_DEADLINE_MS);
+    return now_ms - pg_answered_ms(pg) < PING_AFTER_MS ? pg_ready(pg) : pg_ping(pg);
+}
+
 static void worker_tend(void *state)
 {
     struct api_worker *worker = state;
@@ -60,10 +71,8 @@ static void worker_tend(void *state)
     if (!atomic_load(&health->migrated)) {
         return;
     }
-    pg_deadline(worker->work.pg, clock_mono_ms() + TEND_DEADLINE_MS);
-    if (pg_ready(worker->work.pg) == OK) {
-        health_database_seen(health);
-    }
+    (void)tend_database(worker->work.pg); /* what comes of it is the answer's time */
+    health_database_answered(health, pg_answered_ms(worker->work.pg));
 }
 
 static void worker_stop(void *state)

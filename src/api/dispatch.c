@@ -2,6 +2,7 @@
 #include "dispatch.h"
 
 #include "answer.h"
+#include "clock.h"
 #include "cors.h"
 #include "form_in.h"
 #include "problem.h"
@@ -80,12 +81,10 @@ static enum error prepare(struct request *request)
 
 static enum error queue(struct request *request)
 {
-    int64_t started_ms = http_request_started_ms(request->x);
-
     if (!atomic_load(&request->api->options.health->migrated)) {
         return ERR_UNAVAILABLE;
     }
-    request->job.deadline_ms = started_ms + DISPATCH_QUEUE_MS;
+    request->job.deadline_ms = request->complete_ms + DISPATCH_QUEUE_MS;
     http_suspend(request->x);
     return lane_submit(request->api->lanes[request->route->lane], &request->job);
 }
@@ -100,6 +99,7 @@ void dispatch_begin(struct api *api, const struct route_table *table, struct htt
     request->api = api;
     request->x = x;
     request->arena = http_request_arena(x);
+    request->complete_ms = clock_mono_ms();
     request->id = codec_uuid_in(request->arena, crypto_uuid4());
     request->trace_id = trace_id_of(x);
     match = routes_find(table, api, request->arena, http_request_method(x), http_request_path(x));
@@ -133,15 +133,14 @@ void dispatch_run(struct request *request, struct work *work)
 
     request->work = *work;
     request->work.arena = request->arena;
-    pg_deadline(work->pg, http_request_started_ms(request->x) + DISPATCH_DEADLINE_MS);
+    pg_deadline(work->pg, request->complete_ms + DISPATCH_DEADLINE_MS);
     error = pg_ready(work->pg);
     if (error == OK) {
         error = request->route->handler(request);
     }
+    health_database_answered(api->options.health, pg_answered_ms(work->pg));
     if (error == ERR_UNAVAILABLE || error == ERR_INTERNAL || error == ERR_NO_SPACE) {
         request->database_message = pg_message(work->pg);
-    } else {
-        health_database_seen(api->options.health);
     }
     if (request->work.has_events) {
         api->options.events_committed(api->options.context);

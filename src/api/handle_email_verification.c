@@ -42,7 +42,7 @@ enum error handle_email_verification(struct request *request)
 
     TRY(request_email(request, body->email, STR("/email"), &email));
     TRY(account_resend(request->api->options.accounts, &request->work, &email));
-    request_reply_json(request, 202, STR("{\"status\":\"verification_sent\"}"));
+    request_reply(request, 202, STR("application/json"), STR("{\"status\":\"verification_sent\"}"));
     return OK;
 }
 
@@ -52,11 +52,10 @@ enum error handle_email_verification_confirm(struct request *request)
     struct account_confirmation in = {
         .token = body->token,
         .password = body->password,
-        .origin = request_origin(request, STR("first-party")),
+        .origin = request_origin(request, SESSION_FIRST_PARTY),
     };
     struct session_grant grant;
 
     TRY(account_confirm(request->api->options.accounts, &request->work, &in, &grant));
-    handle_login_reply(request, &grant);
-    return OK;
+    return handle_login_reply(request, &grant);
 }

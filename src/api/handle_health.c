@@ -16,7 +16,7 @@ static bool a_worker_is_stuck(const struct api *api)
     return false;
 }
 
-static void reply_status(struct request *request, int status, const char *text)
+static enum error reply_status(struct request *request, int status, const char *text)
 {
     struct buf out = buf_in(request->arena, 256);
     struct json_out json = json_out_to(&out);
@@ -24,18 +24,17 @@ static void reply_status(struct request *request, int status, const char *text)
     json_object(&json);
     json_member_str(&json, "status", str_from(text));
     json_object_end(&json);
-    request_reply_json(request, status, buf_str(&out));
     if (status == 503) {
         http_response_header(&request->response, "Retry-After", STR("1"));
     }
+    return request_reply_json(request, status, &out);
 }
 
 enum error handle_health_livez(struct request *request)
 {
     bool stuck = a_worker_is_stuck(request->api);
 
-    reply_status(request, stuck ? 503 : 200, stuck ? "worker_stuck" : "alive");
-    return OK;
+    return reply_status(request, stuck ? 503 : 200, stuck ? "worker_stuck" : "alive");
 }
 
 enum error handle_health_readyz(struct request *request)
@@ -43,8 +42,7 @@ enum error handle_health_readyz(struct request *request)
     bool ready;
     const char *reason = health_readiness(request->api->options.health, &ready);
 
-    reply_status(request, ready ? 200 : 503, reason);
-    return OK;
+    return reply_status(request, ready ? 200 : 503, reason);
 }
 
 enum error handle_health_metrics(struct request *request)

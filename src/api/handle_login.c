@@ -5,9 +5,6 @@
 #include "json_out.h"
 #include "metrics.h"
 
-/* The client of those who name none. */
-static const struct str first_party = {"first-party", 11};
-
 struct login_body {
     struct str email;
     struct str password;
@@ -37,7 +34,7 @@ void handle_login_register_metrics(void)
     metrics_register(&logins, 1);
 }
 
-void handle_login_reply(struct request *request, const struct session_grant *grant)
+enum error handle_login_reply(struct request *request, const struct session_grant *grant)
 {
     struct buf out = buf_in(request->arena, 6144);
     struct json_out json = json_out_to(&out);
@@ -50,7 +47,7 @@ void handle_login_reply(struct request *request, const struct session_grant *gra
     json_member_i64(&json, "refresh_expires_in", grant->refresh_expires_in_s);
     json_member_str(&json, "session_id", codec_uuid_in(request->arena, grant->session_id));
     json_object_end(&json);
-    request_reply_json(request, 200, buf_str(&out));
+    return request_reply_json(request, 200, &out);
 }
 
 static enum error log_in(struct request *request, struct session_grant *out)
@@ -59,11 +56,11 @@ static enum error log_in(struct request *request, struct session_grant *out)
     struct account_login in = {.password = body->password};
 
     TRY(request_email(request, body->email, STR("/email"), &in.email));
-    if (body->client_id.ptr != NULL && !str_equal(body->client_id, first_party)) {
+    if (body->client_id.ptr != NULL && !str_equal(body->client_id, SESSION_FIRST_PARTY)) {
         return request_invalid(request, STR("/client_id"), "invalid_value",
                                "no public client has this id; leave it out for first-party");
     }
-    in.origin = request_origin(request, first_party);
+    in.origin = request_origin(request, SESSION_FIRST_PARTY);
     return account_login(request->api->options.accounts, &request->work, &in, out);
 }
 
@@ -74,6 +71,5 @@ enum error handle_login(struct request *request)
 
     metric_count(&logins, error_code(error), NULL, NULL);
     TRY(error);
-    handle_login_reply(request, &grant);
-    return OK;
+    return handle_login_reply(request, &grant);
 }

@@ -22,17 +22,7 @@ const struct route_body handle_me_patch_body = {
     false,
 };
 
-static void write_roles(struct json_out *json, struct str roles)
-{
-    json_key(json, "roles");
-    json_array(json);
-    while (roles.len > 0) {
-        json_str(json, str_cut(&roles, ' '));
-    }
-    json_array_end(json);
-}
-
-void handle_me_reply(struct request *request, int status, const struct user_profile *profile)
+enum error handle_me_reply(struct request *request, int status, const struct user_profile *profile)
 {
     struct buf out = buf_in(request->arena, 4096);
     struct json_out json = json_out_to(&out);
@@ -43,10 +33,10 @@ void handle_me_reply(struct request *request, int status, const struct user_prof
     json_member_bool(&json, "email_verified", profile->email_verified);
     json_member_str_or_null(&json, "name", profile->name);
     json_member_str_or_null(&json, "locale", profile->locale);
-    write_roles(&json, profile->roles);
+    json_member_words(&json, "roles", profile->roles);
     json_member_str(&json, "created_at", codec_rfc3339_in(request->arena, profile->created_ms));
     json_object_end(&json);
-    request_reply_json(request, status, buf_str(&out));
+    return request_reply_json(request, status, &out);
 }
 
 enum error handle_me_get(struct request *request)
@@ -55,8 +45,7 @@ enum error handle_me_get(struct request *request)
     struct user_profile profile;
 
     TRY(user_store_profile(request->work.pg, request->arena, &session, &profile));
-    handle_me_reply(request, 200, &profile);
-    return OK;
+    return handle_me_reply(request, 200, &profile);
 }
 
 enum error handle_me_patch(struct request *request)
@@ -76,6 +65,5 @@ enum error handle_me_patch(struct request *request)
         return ERR_VALIDATION;
     }
     TRY(user_store_patch(request->work.pg, request->arena, &session, &patch, &profile));
-    handle_me_reply(request, 200, &profile);
-    return OK;
+    return handle_me_reply(request, 200, &profile);
 }

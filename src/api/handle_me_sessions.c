@@ -65,8 +65,8 @@ static void write_device(struct request *request, struct json_out *json,
     json_object_end(json);
 }
 
-static void reply_page(struct request *request, const struct device *devices, size_t count,
-                       bool has_more)
+static enum error reply_page(struct request *request, const struct device *devices, size_t count,
+                             bool has_more)
 {
     struct buf out = buf_in(request->arena, count * ITEM_BYTES_MAX / 4 + ITEM_BYTES_MAX);
     struct json_out json = json_out_to(&out);
@@ -85,7 +85,7 @@ static void reply_page(struct request *request, const struct device *devices, si
     json_array_end(&json);
     json_member_str_or_null(&json, "next_cursor", next);
     json_object_end(&json);
-    request_reply_json(request, 200, buf_str(&out));
+    return request_reply_json(request, 200, &out);
 }
 
 enum error handle_me_sessions_list(struct request *request)
@@ -103,8 +103,7 @@ enum error handle_me_sessions_list(struct request *request)
         return ERR_NO_SPACE;
     }
     TRY(device_store_list(request->work.pg, request->arena, &acting, &page, devices, &count));
-    reply_page(request, devices, count < limit ? count : limit, count > limit);
-    return arena_overflowed(request->arena) ? ERR_NO_SPACE : OK;
+    return reply_page(request, devices, count < limit ? count : limit, count > limit);
 }
 
 enum error handle_me_sessions_end_one(struct request *request)
@@ -156,6 +155,5 @@ enum error handle_me_sessions_reauth(struct request *request)
     json_member_str(&json, "token_type", STR("Bearer"));
     json_member_i64(&json, "expires_in", accounts->sessions->tokens->ttl_s);
     json_object_end(&json);
-    request_reply_json(request, 200, buf_str(&out));
-    return OK;
+    return request_reply_json(request, 200, &out);
 }

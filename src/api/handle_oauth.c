@@ -49,7 +49,7 @@ static enum error refuse_credentials(const struct request *request)
 }
 
 /* RFC 6749 section 5.1. */
-static void reply_tokens(struct request *request, const struct session_grant *grant)
+static enum error reply_tokens(struct request *request, const struct session_grant *grant)
 {
     struct buf out = buf_in(request->arena, 6144);
     struct json_out json = json_out_to(&out);
@@ -60,8 +60,8 @@ static void reply_tokens(struct request *request, const struct session_grant *gr
     json_member_i64(&json, "expires_in", grant->expires_in_s);
     json_member_str(&json, "refresh_token", grant->refresh_token);
     json_object_end(&json);
-    request_reply_json(request, 200, buf_str(&out));
     http_response_header(&request->response, "Pragma", STR("no-cache"));
+    return request_reply_json(request, 200, &out);
 }
 
 enum error handle_oauth_token(struct request *request)
@@ -79,8 +79,7 @@ enum error handle_oauth_token(struct request *request)
     struct refresh_request in =
         handle_refresh_request(request, form->refresh_token, form->client_id);
     TRY(refresh_rotate(request->api->options.accounts->sessions, &request->work, &in, &grant));
-    reply_tokens(request, &grant);
-    return OK;
+    return reply_tokens(request, &grant);
 }
 
 /* A token that is not valid, or another client's, is none to revoke: 200 as well (RFC 7009 section

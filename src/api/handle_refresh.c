@@ -27,7 +27,7 @@ struct refresh_request handle_refresh_request(const struct request *request,
 
     return (struct refresh_request){
         .token = refresh_token,
-        .client_id = client_id.ptr == NULL ? STR("first-party") : client_id,
+        .client_id = client_id.ptr == NULL ? SESSION_FIRST_PARTY : client_id,
         .idempotency_key = key.ptr == NULL ? STR_EMPTY : key,
     };
 }
@@ -40,6 +40,5 @@ enum error handle_refresh(struct request *request)
     struct session_grant grant = {0};
 
     TRY(refresh_rotate(request->api->options.accounts->sessions, &request->work, &in, &grant));
-    handle_login_reply(request, &grant);
-    return OK;
+    return handle_login_reply(request, &grant);
 }

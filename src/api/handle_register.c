@@ -49,10 +49,10 @@ enum error handle_register(struct request *request)
     TRY(check(request, request->body, &in));
     if (accounts->verification_required) {
         TRY(account_register(accounts, &request->work, &in));
-        request_reply_json(request, 202, STR("{\"status\":\"verification_sent\"}"));
+        request_reply(request, 202, STR("application/json"),
+                      STR("{\"status\":\"verification_sent\"}"));
         return OK;
     }
     TRY(account_create(accounts, &request->work, &in, &profile));
-    handle_me_reply(request, 201, &profile);
-    return OK;
+    return handle_me_reply(request, 201, &profile);
 }

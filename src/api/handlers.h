@@ -17,7 +17,7 @@ extern const struct route_body handle_login_body;
 NODISCARD enum error handle_login(struct request *request);
 void handle_login_register_metrics(void);
 /* The answer of every route that starts a session. */
-void handle_login_reply(struct request *request, const struct session_grant *grant);
+NODISCARD enum error handle_login_reply(struct request *request, const struct session_grant *grant);
 
 extern const struct route_body handle_refresh_body;
 NODISCARD enum error handle_refresh(struct request *request);
@@ -37,7 +37,8 @@ extern const struct route_body handle_me_patch_body;
 NODISCARD enum error handle_me_get(struct request *request);
 NODISCARD enum error handle_me_patch(struct request *request);
 /* A user, as /v1/me and registration answer. */
-void handle_me_reply(struct request *request, int status, const struct user_profile *profile);
+NODISCARD enum error handle_me_reply(struct request *request, int status,
+                                     const struct user_profile *profile);
 
 NODISCARD enum error handle_me_sessions_list(struct request *request);
 NODISCARD enum error handle_me_sessions_end_one(struct request *request);

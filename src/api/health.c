@@ -5,7 +5,17 @@
 
 void health_database_seen(struct health *self)
 {
-    atomic_store_explicit(&self->database_seen_ms, clock_mono_ms(), memory_order_relaxed);
+    health_database_answered(self, clock_mono_ms());
+}
+
+void health_database_answered(struct health *self, int64_t mono_ms)
+{
+    int64_t seen_ms = atomic_load_explicit(&self->database_seen_ms, memory_order_relaxed);
+
+    while (mono_ms > seen_ms &&
+           !atomic_compare_exchange_weak_explicit(&self->database_seen_ms, &seen_ms, mono_ms,
+                                                  memory_order_relaxed, memory_order_relaxed)) {
+    }
 }
 
 bool health_database_is_near(const struct health *self)

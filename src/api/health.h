@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the probes are told. Liveness looks at this process only; readiness tells whether requests can
- * be served: the schema is migrated, the database was reached in the last seconds, nobody has asked the
+ * be served: the schema is migrated, the database has answered in the last seconds, nobody has asked the
  * service to stop.
  *
  * Threads: any (atomics).
@@ -24,6 +24,8 @@ struct health {
 };
 
 void health_database_seen(struct health *self);
+/* The same of an answer in the past (clock_mono_ms); an older one than the last says nothing. */
+void health_database_answered(struct health *self, int64_t mono_ms);
 bool health_database_is_near(const struct health *self);
 /* "ready", or the first reason why not. */
 const char *health_readiness(const struct health *self, bool *ready);

@@ -11,9 +11,13 @@ void request_reply(struct request *self, int status, struct str content_type, st
     http_response_header(&self->response, "Content-Type", content_type);
 }
 
-void request_reply_json(struct request *self, int status, struct str body)
+enum error request_reply_json(struct request *self, int status, const struct buf *body)
 {
-    request_reply(self, status, STR("application/json"), body);
+    struct str written;
+
+    TRY(buf_finish(body, &written));
+    request_reply(self, status, STR("application/json"), written);
+    return OK;
 }
 
 void request_reply_empty(struct request *self, int status)
@@ -43,7 +47,7 @@ void request_reply_document(struct request *self, const struct api_document *doc
     if (has_etag(http_request_header(self->x, "If-None-Match"), document->etag)) {
         request_reply_empty(self, 304);
     } else {
-        request_reply_json(self, 200, document->body);
+        request_reply(self, 200, STR("application/json"), document->body);
     }
     http_response_header(&self->response, "Cache-Control", STR("public, max-age=300"));
     http_response_header(&self->response, "ETag", document->etag);

@@ -9,8 +9,6 @@
 
 #include "api.h"
 
-enum { REQUEST_ID_BYTES = UUID_TEXT_BYTES, REQUEST_BODY_STRUCT_BYTES_MAX = 256 };
-
 struct route;
 
 struct request {
@@ -20,6 +18,7 @@ struct request {
     struct arena *arena;
     const struct route *route; /* NULL: none matches */
     struct str parameter;      /* what stands for {id} in the route's path */
+    int64_t complete_ms;       /* clock_mono_ms at which all of it was there */
     struct str id;
     struct str trace_id; /* of a valid traceparent (W3C Trace Context); empty otherwise */
     void *body;          /* the decoded body: the struct that the route's table fills */
@@ -34,7 +33,8 @@ typedef enum error (*request_handler)(struct request *request);
 
 /* The reply; `body` is in the arena or static. */
 void request_reply(struct request *self, int status, struct str content_type, struct str body);
-void request_reply_json(struct request *self, int status, struct str body);
+/* ERR_NO_SPACE when the document did not fit its buffer. */
+NODISCARD enum error request_reply_json(struct request *self, int status, const struct buf *body);
 void request_reply_empty(struct request *self, int status);
 /* A cacheable document with its ETag; 304 when the client has it (RFC 9110 section 13.1.2). */
 void request_reply_document(struct request *self, const struct api_document *document);

@@ -232,7 +232,6 @@ static enum error start_server(struct app *self, const char *variable,
 {
     options->context = self->api;
     options->user_bytes = api_user_bytes();
-    options->body_bytes_max = API_BODY_BYTES_MAX;
     options->header_ms = 5000;
     options->body_ms = 15000;
     options->response_ms = 30000;
@@ -254,6 +253,7 @@ static enum error start_servers(struct app *self, const char **why)
         .connections_max = 64,
         .exchanges_max = OPS_EXCHANGES_MAX,
         .arena_bytes = API_OPS_ARENA_BYTES,
+        .body_bytes_max = 0, /* who sends one slowly must not keep probes out */
         .handle = api_handle_ops,
     };
     struct http_server_options api = {
@@ -264,6 +264,7 @@ static enum error start_servers(struct app *self, const char **why)
         .connections_max = CONNECTIONS_MAX,
         .exchanges_max = EXCHANGES_MAX,
         .arena_bytes = API_ARENA_BYTES,
+        .body_bytes_max = API_BODY_BYTES_MAX,
         .raw_path_prefix = "/v1/auth/verify/",
         .handle = api_handle,
     };
@@ -332,7 +333,7 @@ static int serve(struct app *self, const sigset_t *waited)
                  LOG_TEXT("ops", self->config->ops_listen),
                  LOG_NUMBER("api_port", http_server_port(self->api_server)),
                  LOG_NUMBER("ops_port", http_server_port(self->ops_server)));
-        error = migration_patiently(&self->database, &self->arena, waited, &why);
+        error = migration_patiently(&self->database, waited, &why);
     }
     if (error == OK) {
         start_delivery(self);
@@ -342,7 +343,7 @@ static int serve(struct app *self, const sigset_t *waited)
         (void)process_stop_asked(waited, -1);
     }
     stop(self, waited);
-    return error == ERR_CONFIG ? process_fail(why) : EXIT_SUCCESS;
+    return error == OK || error == ERR_UNAVAILABLE ? EXIT_SUCCESS : process_fail(why);
 }
 
 int app_serve(const struct config *config)
@@ -372,7 +373,7 @@ int app_serve(const struct config *config)
 int app_migrate(const struct config *config)
 {
     struct schema_report report = {0};
-    const char *why = "the database does not answer: see US_DATABASE_URL";
+    const char *why = "";
     enum error error;
 
     app.config = config;
@@ -380,7 +381,7 @@ int app_migrate(const struct config *config)
         return process_fail("out of memory");
     }
     fill_database(&app);
-    error = migration_once(&app.database, &app.arena, &report, &why);
+    error = migration_once(&app.database, &report, &why);
     if (error != OK) {
         return process_fail(why);
     }

@@ -1,48 +1,93 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config_value.h"
 
+#include <arpa/inet.h>
 #include <string.h>
 
-enum { LISTEN_BYTES_MAX = 128 };
+/* Cuts ":port" off the end; the whole of it where there is none. */
+static struct str cut_port(struct str authority, struct str *port)
+{
+    size_t colon = authority.len;
+
+    while (colon > 0 && authority.ptr[colon - 1] != ':' && authority.ptr[colon - 1] != ']') {
+        colon--;
+    }
+    if (colon == 0 || authority.ptr[colon - 1] == ']') {
+        *port = (struct str){0};
+        return authority;
+    }
+    *port = str_sub(authority, colon, authority.len);
+    return str_sub(authority, 0, colon - 1);
+}
+
+static bool is_port(struct str port, uint64_t min)
+{
+    uint64_t number;
+
+    return str_to_u64(port, &number) == OK && number >= min && number <= 65535;
+}
+
+/* 127.0.0.1 or [::1]: what to listen on is no name. */
+static bool is_address(struct str host)
+{
+    unsigned char binary[sizeof(struct in6_addr)];
+    char text[INET6_ADDRSTRLEN + 1];
+    bool is_v6 = str_starts(host, STR("[")) && str_ends(host, STR("]"));
+
+    if (is_v6) {
+        host = str_sub(host, 1, host.len - 1);
+    }
+    if (host.len == 0 || host.len >= sizeof(text)) {
+        return false;
+    }
+    memcpy(text, host.ptr, host.len);
+    text[host.len] = '\0';
+    return inet_pton(is_v6 ? AF_INET6 : AF_INET, text, binary) == 1;
+}
 
 static enum error parse_listen(struct str value, struct str *out)
 {
     struct str port;
-    uint64_t number;
-    size_t colon = value.len;
+    struct str host = cut_port(value, &port);
 
-    while (colon > 0 && value.ptr[colon - 1] != ':') {
-        colon--;
-    }
-    port = str_sub(value, colon, value.len);
-    if (colon < 2 || value.len > LISTEN_BYTES_MAX || str_to_u64(port, &number) != OK ||
-        number > 65535) {
+    if (!is_address(host) || !is_port(port, 0)) { /* port 0 takes a free one */
         return ERR_INVALID;
     }
     *out = value;
     return OK;
 }
 
-static bool is_url(struct str value)
+static bool is_printable(struct str value)
 {
-    struct str host;
-
-    if (str_starts(value, STR("https://"))) {
-        host = str_sub(value, 8, value.len);
-    } else if (str_starts(value, STR("http://"))) {
-        host = str_sub(value, 7, value.len);
-    } else {
-        return false;
-    }
-    if (host.len == 0 || host.ptr[0] == '/' || value.len > CONFIG_URL_BYTES_MAX) {
-        return false;
-    }
     for (size_t i = 0; i < value.len; i++) {
-        if (value.ptr[i] <= ' ' || value.ptr[i] > '~' || strchr("\"<>\\^`", value.ptr[i]) != NULL) {
+        if (value.ptr[i] <= ' ' || value.ptr[i] > '~') {
             return false;
         }
     }
     return true;
+}
+
+static bool is_url(struct str value)
+{
+    struct str rest = value;
+    struct str scheme = str_cut(&rest, ':');
+    struct str host;
+    struct str port;
+
+    if ((!str_equal(scheme, STR("http")) && !str_equal(scheme, STR("https"))) ||
+        !str_starts(rest, STR("//")) || value.len > CONFIG_URL_BYTES_MAX || !is_printable(value)) {
+        return false;
+    }
+    for (size_t i = 0; i < value.len; i++) {
+        if (strchr("\"<>\\^`", value.ptr[i]) != NULL) {
+            return false;
+        }
+    }
+    rest = str_sub(rest, 2, rest.len);
+    rest = str_cut(&rest, '#');
+    rest = str_cut(&rest, '?');
+    host = cut_port(str_cut(&rest, '/'), &port);
+    return host.len > 0 && (port.ptr == NULL || is_port(port, 1));
 }
 
 /* Without a slash at the end, since paths are appended; without query or fragment. */
@@ -75,7 +120,7 @@ static enum error parse_list(struct str value, struct config_list *out)
     while (value.len > 0) {
         struct str item = str_trim(str_cut(&value, ','));
 
-        if (item.len == 0 || item.len > CONFIG_NAME_BYTES_MAX ||
+        if (item.len == 0 || item.len > CONFIG_NAME_BYTES_MAX || !is_printable(item) ||
             list.count == CONFIG_AUDIENCES_MAX) {
             return ERR_INVALID;
         }
@@ -124,18 +169,12 @@ static enum error parse_token_typ(struct str value, struct str *out)
 }
 
 /* host, host:port, [address]:port, or nothing at all: the socket's folder may stand in the query. */
-static bool is_database_host(struct str host)
+static bool is_database_host(struct str authority)
 {
-    uint64_t port;
-    size_t colon = host.len;
+    struct str port;
 
-    while (colon > 0 && host.ptr[colon - 1] != ':' && host.ptr[colon - 1] != ']') {
-        colon--;
-    }
-    if (colon == 0 || host.ptr[colon - 1] == ']') {
-        return colon == host.len || colon == 0;
-    }
-    return str_to_u64(str_sub(host, colon, host.len), &port) == OK && port >= 1 && port <= 65535;
+    (void)cut_port(authority, &port);
+    return port.ptr == NULL || is_port(port, 1);
 }
 
 /* postgresql://[user[:password]@][host[:port],…][/database][?…] */

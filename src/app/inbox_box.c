@@ -7,7 +7,7 @@
 #include "codec.h"
 #include "json_out.h"
 
-enum { ENTRY_BYTES = INBOX_BOX_EVENT_BYTES_MAX + 4096, TIME_BYTES = 32 };
+enum { ENTRY_BYTES = INBOX_BOX_EVENT_BYTES_MAX + 4096 };
 
 struct entry {
     struct arena arena; /* of what the strings below point at */
@@ -108,15 +108,6 @@ uint64_t inbox_box_version(const struct inbox_box *self)
     return self->version;
 }
 
-static void member_time(struct json_out *json, const char *name, int64_t unix_ms)
-{
-    char text[TIME_BYTES];
-    struct buf buf = buf_over(text, sizeof(text));
-
-    codec_rfc3339(&buf, unix_ms);
-    json_member_str(json, name, buf_str(&buf));
-}
-
 static void write_delivery(struct json_out *json, const struct entry *entry)
 {
     json_member_i64(json, "attempts", entry->attempts);
@@ -124,8 +115,8 @@ static void write_delivery(struct json_out *json, const struct entry *entry)
     json_member_bool(json, "mail", entry->event.is_mail);
     json_member_bool(json, "taken", entry->is_taken);
     json_member_i64(json, "last_status", entry->last_status);
-    member_time(json, "first_received_at", entry->first_ms);
-    member_time(json, "last_received_at", entry->last_ms);
+    json_member_time(json, "first_received_at", entry->first_ms);
+    json_member_time(json, "last_received_at", entry->last_ms);
 }
 
 /* The event's own members first, then ours. CloudEvents names have no underscore and ours that have
@@ -175,7 +166,7 @@ void inbox_box_mails(const struct inbox_box *self, struct buf *out)
         json_member_str(&json, "to", entry->event.to);
         json_member_str(&json, "type", entry->event.type);
         json_member_str_or_null(&json, "link", entry->event.link);
-        member_time(&json, "received_at", entry->first_ms);
+        json_member_time(&json, "received_at", entry->first_ms);
         json_member_i64(&json, "attempts", entry->attempts);
         json_member_str(&json, "signature", str_from(entry->signature));
         json_object_end(&json);

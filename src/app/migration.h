@@ -10,10 +10,11 @@
 
 #include "schema.h"
 
-/* One try. ERR_CONFIG with one sentence in `why` (arena). */
-NODISCARD enum error migration_once(const struct pg_options *database, struct arena *arena,
-                                    struct schema_report *report, const char **why);
-/* Tries until the database is there. ERR_CONFIG as above, when trying again is of no use;
- * ERR_UNAVAILABLE when a signal to stop came first. */
-NODISCARD enum error migration_patiently(const struct pg_options *database, struct arena *arena,
-                                         const sigset_t *waited, const char **why);
+/* One try. Each failure is one sentence in `why` (static; until the next try): ERR_CONFIG when trying
+ * again is of no use, ERR_UNAVAILABLE when the database is away. */
+NODISCARD enum error migration_once(const struct pg_options *database, struct schema_report *report,
+                                    const char **why);
+/* Tries until the database is there. ERR_CONFIG as above; ERR_UNAVAILABLE when a signal to stop came
+ * first. */
+NODISCARD enum error migration_patiently(const struct pg_options *database, const sigset_t *waited,
+                                         const char **why);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "process.h"
 
+#include <assert.h>
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,10 +36,13 @@ bool process_stop_asked(const sigset_t *waited, int64_t ms)
 {
     const struct timespec timeout = {.tv_sec = ms / 1000, .tv_nsec = (ms % 1000) * 1000000L};
 
-    if (ms < 0) {
-        return sigwaitinfo(waited, NULL) > 0;
+    if (ms >= 0) {
+        return sigtimedwait(waited, NULL, &timeout) > 0;
     }
-    return sigtimedwait(waited, NULL, &timeout) > 0;
+    while (sigwaitinfo(waited, NULL) < 0) { /* a stop and continue interrupts it */
+        assert(errno == EINTR);
+    }
+    return true;
 }
 
 int process_fail(const char *reason)

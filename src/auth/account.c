@@ -104,6 +104,7 @@ enum error account_create(const struct accounts *self, struct work *work,
         .pepper_kid = password.pepper_kid,
         .name = in->name,
         .locale = in->locale,
+        .created_ms = clock_wall_ms(),
     };
     struct user_profile profile = {
         .sub = codec_uuid_in(work->arena, user.id),
@@ -111,7 +112,7 @@ enum error account_create(const struct accounts *self, struct work *work,
         .name = user.name,
         .locale = user.locale,
         .roles = STR_EMPTY,
-        .created_ms = clock_wall_ms(),
+        .created_ms = user.created_ms,
     };
     pg_tx_begin(&tx, work->pg);
     queue_registered(self, work, &tx, &user);
@@ -177,6 +178,7 @@ static enum error confirm_registration(const struct accounts *self, struct work 
         .pepper_kid = pending.pepper_kid,
         .name = pending.name,
         .locale = pending.locale,
+        .created_ms = clock_wall_ms(),
     };
     struct user_login login = {
         .id = user.id,

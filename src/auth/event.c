@@ -12,15 +12,16 @@ enum { DATA_BYTES_MAX = 8192, SEQUENCE_DIGITS = 19 };
 
 static const struct {
     const char *name;
+    bool is_mail;
     bool has_token;
 } types[EVENT_TYPE_COUNT] = {
-    [EVENT_USER_REGISTERED] = {"user.registered", false},
-    [EVENT_USER_VERIFICATION_REQUESTED] = {"user.verification_requested", true},
-    [EVENT_USER_REGISTRATION_REPEATED] = {"user.registration_repeated", false},
-    [EVENT_USER_VERIFIED] = {"user.verified", false},
-    [EVENT_SESSION_CREATED] = {"session.created", false},
-    [EVENT_SESSION_REVOKED] = {"session.revoked", false},
-    [EVENT_SESSION_REUSE_DETECTED] = {"session.reuse_detected", false},
+    [EVENT_USER_REGISTERED] = {"user.registered", false, false},
+    [EVENT_USER_VERIFICATION_REQUESTED] = {"user.verification_requested", true, true},
+    [EVENT_USER_REGISTRATION_REPEATED] = {"user.registration_repeated", true, false},
+    [EVENT_USER_VERIFIED] = {"user.verified", false, false},
+    [EVENT_SESSION_CREATED] = {"session.created", false, false},
+    [EVENT_SESSION_REVOKED] = {"session.revoked", false, false},
+    [EVENT_SESSION_REUSE_DETECTED] = {"session.reuse_detected", false, false},
 };
 
 const char *event_type_name(enum event_type type)
@@ -42,7 +43,8 @@ enum error event_type_parse(struct str name, enum event_type *out)
 
 bool event_is_ordered(enum event_type type)
 {
-    return !event_has_token(type);
+    assert(type < EVENT_TYPE_COUNT);
+    return !types[type].is_mail;
 }
 
 bool event_has_token(enum event_type type)
@@ -150,15 +152,6 @@ struct event event_session_reuse_detected(struct arena *arena, struct str subjec
     return draft_end(&draft, EVENT_SESSION_REUSE_DETECTED, subject);
 }
 
-static void member_time(struct json_out *json, const char *name, int64_t unix_ms)
-{
-    char text[RFC3339_BYTES_MAX];
-    struct buf buf = buf_over(text, sizeof(text));
-
-    codec_rfc3339(&buf, unix_ms);
-    json_member_str(json, name, buf_str(&buf));
-}
-
 /* CloudEvents 1.0 section 3.1 and its JSON format, section 3; `sequence` is the extension of that
  * name, padded so that it can be compared as text. */
 void event_write(struct buf *out, const struct event_envelope *in)
@@ -174,7 +167,7 @@ void event_write(struct buf *out, const struct event_envelope *in)
     buf_printf(&scratch, "com.mallhive.%.*s.v1", STR_ARG(in->type));
     json_member_str(&json, "type", buf_str(&scratch));
     json_member_str(&json, "subject", in->subject);
-    member_time(&json, "time", in->time_ms);
+    json_member_time(&json, "time", in->time_ms);
     json_member_str(&json, "datacontenttype", STR("application/json"));
     scratch = buf_over(text, sizeof(text));
     buf_printf(&scratch, "%0*lld", SEQUENCE_DIGITS, (long long)in->sequence);
@@ -195,7 +188,7 @@ struct str event_data_with_link(struct arena *arena, struct str data, struct str
     assert(data.len >= 2 && data.ptr[0] == '{' && data.ptr[data.len - 1] == '}');
     json_object(&json);
     json_member_str(&json, "link", link);
-    member_time(&json, "expires_at", expires_ms);
+    json_member_time(&json, "expires_at", expires_ms);
     json_object_end(&json);
     if (buf_finish(&buf, &more) != OK) {
         return STR_EMPTY;

@@ -23,7 +23,8 @@ enum event_type {
 /* As in US_EVENTS and the outbox: "user.registered". */
 const char *event_type_name(enum event_type type);
 NODISCARD enum error event_type_parse(struct str name, enum event_type *out);
-/* False for mails with a token, which are sent in any order and die with it. */
+/* False for mails: strangers can cause them, so they wait for nobody and nobody waits for them. Each has
+ * an expiry. */
 bool event_is_ordered(enum event_type type);
 /* A mail whose data gets `link` and `expires_at` as it is sent. */
 bool event_has_token(enum event_type type);

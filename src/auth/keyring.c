@@ -179,10 +179,3 @@ const struct crypto_key *keyring_key(const struct keyring *self, struct str kid,
 
     return entry == NULL ? NULL : &entry->keys[purpose];
 }
-
-const char *keyring_kid(const struct keyring *self, struct str kid)
-{
-    const struct keyring_entry *entry = find(self, kid);
-
-    return entry == NULL ? NULL : entry->kid;
-}

@@ -31,5 +31,3 @@ const char *keyring_current(const struct keyring *self);
 /* NULL for an id that is not in the keyring. */
 const struct crypto_key *keyring_key(const struct keyring *self, struct str kid,
                                      enum keyring_purpose purpose);
-/* The keyring's own NUL-terminated copy of that id; NULL if unknown. */
-const char *keyring_kid(const struct keyring *self, struct str kid);

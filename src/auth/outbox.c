@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "outbox.h"
 
-static struct outbox_event row_of(const struct event *event)
+struct outbox_event outbox_row(const struct event *event)
 {
     return (struct outbox_event){
         .id = event->id,
@@ -14,7 +14,7 @@ static struct outbox_event row_of(const struct event *event)
 
 void outbox_append(struct pg_tx *tx, const struct event *event)
 {
-    struct outbox_event row = row_of(event);
+    struct outbox_event row = outbox_row(event);
 
     outbox_store_append(tx, &row);
 }
@@ -22,7 +22,7 @@ void outbox_append(struct pg_tx *tx, const struct event *event)
 void outbox_append_mail(struct pg_tx *tx, const struct event *event,
                         const struct outbox_token *token)
 {
-    struct outbox_event row = row_of(event);
+    struct outbox_event row = outbox_row(event);
 
     row.expires_ms = token->expires_ms;
     row.token_kid = token->kid;

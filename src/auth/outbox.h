@@ -9,7 +9,10 @@
 #include "event.h"
 #include "outbox_store.h"
 
-/* An event without a token. The subject's lock is taken first, so call it before other statements
+/* The row of an event, as yet without expiry and token; borrows the event's texts. */
+struct outbox_event outbox_row(const struct event *event);
+
+/* An event that is no mail. The subject's lock is taken first, so call it before other statements
  * of the transaction that lock rows. */
 void outbox_append(struct pg_tx *tx, const struct event *event);
 

@@ -13,6 +13,9 @@
 #include "token.h"
 #include "work.h"
 
+/* The client of those who name none. */
+#define SESSION_FIRST_PARTY STR("first-party")
+
 struct session_policy {
     const struct keyring *keyring;
     const struct tokens *tokens;

@@ -8,16 +8,6 @@
 
 enum { HEADER_BYTES_MAX = 256, CLAIMS_BYTES_MAX = 2048 };
 
-static void write_words(struct json_out *json, const char *name, struct str words)
-{
-    json_key(json, name);
-    json_array(json);
-    while (words.len > 0) {
-        json_str(json, str_cut(&words, ' '));
-    }
-    json_array_end(json);
-}
-
 static void write_audience(struct json_out *json, const struct tokens *self)
 {
     json_key(json, "aud");
@@ -63,10 +53,10 @@ static struct str write_claims(const struct tokens *self, struct arena *arena,
     json_member_str(&json, "jti", codec_uuid_in(arena, crypto_uuid4()));
     json_member_str(&json, "sid", codec_uuid_in(arena, subject->sid));
     json_member_i64(&json, "av", subject->auth_ver);
-    write_words(&json, "roles", subject->roles);
+    json_member_words(&json, "roles", subject->roles);
     json_member_str(&json, "scope", subject->scope);
     json_member_i64(&json, "auth_time", subject->auth_time_s);
-    write_words(&json, "amr", subject->amr);
+    json_member_words(&json, "amr", subject->amr);
     json_object_end(&json);
     return out.overflowed ? STR_EMPTY : buf_str(&out);
 }

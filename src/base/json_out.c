@@ -2,9 +2,9 @@
 #include "json_out.h"
 
 #include <assert.h>
-#include <math.h>
-#include <stdio.h>
 #include <string.h>
+
+#include "codec.h"
 
 struct json_out json_out_to(struct buf *buf)
 {
@@ -151,31 +151,6 @@ void json_raw(struct json_out *self, struct str valid_json)
     buf_append(self->buf, valid_json);
 }
 
-void json_double(struct json_out *self, double value)
-{
-    static const double fixed_below = 1e15; /* above it a double has no digits behind the point */
-    char text[40];
-    int len;
-
-    if (!isfinite(value)) {
-        json_null(self);
-        return;
-    }
-    if (fabs(value) >= fixed_below) {
-        len = snprintf(text, sizeof(text), "%.17g", value);
-        json_raw(self, (struct str){text, (size_t)len});
-        return;
-    }
-    len = snprintf(text, sizeof(text), "%.9f", value);
-    while (text[len - 1] == '0') {
-        len--;
-    }
-    if (text[len - 1] == '.') {
-        len--;
-    }
-    json_raw(self, (struct str){text, (size_t)len});
-}
-
 void json_member_str(struct json_out *self, const char *name, struct str value)
 {
     json_key(self, name);
@@ -190,6 +165,25 @@ void json_member_str_or_null(struct json_out *self, const char *name, struct str
         return;
     }
     json_str(self, value);
+}
+
+void json_member_words(struct json_out *self, const char *name, struct str words)
+{
+    json_key(self, name);
+    json_array(self);
+    while (words.len > 0) {
+        json_str(self, str_cut(&words, ' '));
+    }
+    json_array_end(self);
+}
+
+void json_member_time(struct json_out *self, const char *name, int64_t unix_ms)
+{
+    char text[RFC3339_BYTES_MAX];
+    struct buf buf = buf_over(text, sizeof(text));
+
+    codec_rfc3339(&buf, unix_ms);
+    json_member_str(self, name, buf_str(&buf));
 }
 
 void json_member_i64(struct json_out *self, const char *name, int64_t value)

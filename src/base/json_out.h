@@ -34,12 +34,14 @@ void json_i64(struct json_out *self, int64_t value);
 void json_bool(struct json_out *self, bool value);
 void json_null(struct json_out *self);
 void json_raw(struct json_out *self, struct str valid_json); /* already JSON; not checked */
-/* A finite number with up to nine digits behind the point. */
-void json_double(struct json_out *self, double value);
 
 void json_member_str(struct json_out *self, const char *name, struct str value);
 /* An empty string is written as null. */
 void json_member_str_or_null(struct json_out *self, const char *name, struct str value);
+/* The words of a text, separated by single spaces, as an array. */
+void json_member_words(struct json_out *self, const char *name, struct str words);
+/* Milliseconds since 1970 as an RFC 3339 text. */
+void json_member_time(struct json_out *self, const char *name, int64_t unix_ms);
 void json_member_i64(struct json_out *self, const char *name, int64_t value);
 void json_member_bool(struct json_out *self, const char *name, bool value);
 void json_member_raw(struct json_out *self, const char *name, struct str valid_json);

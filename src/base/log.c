@@ -7,7 +7,10 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <unistd.h>
 
@@ -25,13 +28,18 @@ static const char *const level_names[] = {
 
 enum { LEVELS = sizeof(level_names) / sizeof(level_names[0]) };
 
+/* Some thousand lines: a reader that pauses for a moment loses none. What Linux lets anybody ask for. */
+static const int pipe_bytes = 1 << 20;
+
 static struct {
+    pthread_mutex_t sending;
     _Atomic int level_min;
     _Atomic int fd;
     _Atomic uint64_t dropped;
     const char *service;
     const char *version;
 } state = {
+    .sending = PTHREAD_MUTEX_INITIALIZER,
     .level_min = LOG_INFO,
     .fd = STDOUT_FILENO,
     .service = "user-service",
@@ -117,15 +125,38 @@ static void line_build(struct line *self, enum log_level level, const char *mess
     }
 }
 
-/* One write: a second one for the rest could land behind another thread's line. */
-static void line_send(struct str line)
+/* A pipe that poll(2) finds writable takes PIPE_BUF bytes without waiting. */
+static bool is_writable(int fd)
+{
+    struct pollfd wait = {.fd = fd, .events = POLLOUT};
+
+    return poll(&wait, 1, 0) == 1 && (wait.revents & POLLOUT) != 0;
+}
+
+/* One write: a second one for the rest could land behind another thread's line. O_NONBLOCK is no
+ * choice, for it would hold for everybody who has the same file open. */
+static bool line_written(int fd, struct str line)
 {
     ssize_t written;
 
+    if (!is_writable(fd)) {
+        return false;
+    }
     do {
-        written = write(atomic_load(&state.fd), line.ptr, line.len);
+        written = write(fd, line.ptr, line.len);
     } while (written < 0 && errno == EINTR);
-    if (written != (ssize_t)line.len) {
+    return written == (ssize_t)line.len;
+}
+
+/* One thread at a time: the room that one has found must not be taken by another. */
+static void line_send(struct str line)
+{
+    bool written;
+
+    pthread_mutex_lock(&state.sending);
+    written = line_written(atomic_load(&state.fd), line);
+    pthread_mutex_unlock(&state.sending);
+    if (!written) {
         atomic_fetch_add(&state.dropped, 1);
     }
 }
@@ -161,6 +192,7 @@ void log_start(enum log_level level, const char *service, const char *version)
     atomic_store(&state.level_min, (int)level);
     state.service = service;
     state.version = version;
+    (void)fcntl(atomic_load(&state.fd), F_SETPIPE_SZ, pipe_bytes); /* it may be no pipe */
 }
 
 void log_to(int fd)

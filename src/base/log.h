@@ -9,7 +9,8 @@
  *
  * Never a password, token, key, e-mail address or query string in a field.
  *
- * Threads: any. Errors: a line that cannot be written is dropped and counted. errno is kept.
+ * Threads: any. Errors: a line that cannot be written at once, as when the reader of a pipe stalls,
+ * is dropped and counted: a log must not stop the service. errno is kept.
  */
 #pragma once
 

@@ -7,7 +7,6 @@
  */
 #include "metrics.h"
 
-#include "json_out.h"
 #include "metrics_label.h"
 #include "metrics_text.h"
 
@@ -338,32 +337,4 @@ void metrics_render(struct buf *out)
             }
         }
     }
-}
-
-static void describe(struct json_out *json, const struct metric *metric)
-{
-    json_object(json);
-    json_member_str(json, "name", str_from(metric->name));
-    json_member_str(json, "type", str_from(type_names[metric->type]));
-    json_key(json, "labels");
-    json_array(json);
-    for (size_t i = 0; i < label_count(metric); i++) {
-        json_str(json, str_from(metric->labels[i]));
-    }
-    json_array_end(json);
-    json_member_str(json, "help", str_from(metric->help));
-    json_object_end(json);
-}
-
-void metrics_describe(struct buf *out)
-{
-    struct json_out json = json_out_to(out);
-
-    json_array(&json);
-    for (size_t list = 0; list < list_count; list++) {
-        for (size_t i = 0; i < list_lengths[list]; i++) {
-            describe(&json, &lists[list][i]);
-        }
-    }
-    json_array_end(&json);
 }

@@ -58,5 +58,3 @@ void metric_observe(struct metric *self, double value, const char *l0, const cha
 #define metric_count(self, l0, l1, l2) metric_add((self), 1.0, (l0), (l1), (l2))
 
 void metrics_render(struct buf *out);
-/* Every metric as a JSON array of {name, type, labels, help}: what alerts and dashboards may name. */
-void metrics_describe(struct buf *out);

@@ -40,17 +40,6 @@ static struct str preferred(struct str first, struct str second)
     return first.len > 0 ? first : second;
 }
 
-static struct outbox_event row_of(const struct event *event)
-{
-    return (struct outbox_event){
-        .id = event->id,
-        .subject = event->subject,
-        .type = str_from(event_type_name(event->type)),
-        .is_ordered = event_is_ordered(event->type),
-        .data = event->data,
-    };
-}
-
 /* Somebody registered an address that has an account: its owner is told, at the address as stored and
  * in the account's own language, since the request may be an attacker's. */
 static void write_repeated(struct mailroom *self, struct pg_tx *tx,
@@ -58,8 +47,9 @@ static void write_repeated(struct mailroom *self, struct pg_tx *tx,
 {
     const struct event event = event_mail(&self->scratch, EVENT_USER_REGISTRATION_REPEATED,
                                           account->sub, account->email, account->locale);
-    const struct outbox_event row = row_of(&event);
+    struct outbox_event row = outbox_row(&event);
 
+    row.expires_ms = clock_wall_ms() + MAILROOM_NOTICE_TTL_S * 1000LL;
     mail_store_write(tx, account, &row);
 }
 
@@ -89,7 +79,7 @@ static void write_verification(struct mailroom *self, struct pg_tx *tx,
     const struct event event =
         event_mail(&self->scratch, EVENT_USER_VERIFICATION_REQUESTED, account->sub, account->email,
                    preferred(locale, account->locale));
-    struct outbox_event row = row_of(&event);
+    struct outbox_event row = outbox_row(&event);
 
     row.expires_ms = expires_ms;
     row.token_kid = str_from(keyring_current(self->options.keyring));
@@ -99,8 +89,31 @@ static void write_verification(struct mailroom *self, struct pg_tx *tx,
     mail_store_write(tx, account, &row);
 }
 
-static enum error resolve_registration(struct mailroom *self, struct pg_tx *tx,
-                                       const struct mail_request *request)
+static void write_to_owner(struct mailroom *self, struct pg_tx *tx,
+                           const struct mail_request *request, const struct mail_account *account)
+{
+    if (request->kind == MAIL_REGISTRATION) {
+        write_repeated(self, tx, account);
+        return;
+    }
+    if (account->is_active && !account->is_verified) {
+        write_verification(self, tx, account, request->locale);
+    }
+}
+
+static enum error find_attempt(struct mailroom *self, const struct mail_request *request,
+                               struct mail_attempt *out)
+{
+    struct pg *pg = store_link_pg(&self->store);
+
+    if (request->kind == MAIL_REGISTRATION) {
+        return mail_store_attempt(pg, &self->scratch, request->registration_id, out);
+    }
+    return mail_store_newest_attempt(pg, &self->scratch, request->email_canonical, out);
+}
+
+static enum error resolve(struct mailroom *self, struct pg_tx *tx,
+                          const struct mail_request *request)
 {
     struct mail_account account;
     struct mail_attempt attempt;
@@ -108,43 +121,17 @@ static enum error resolve_registration(struct mailroom *self, struct pg_tx *tx,
                                           request->email_canonical, &account);
 
     if (found == OK) {
-        write_repeated(self, tx, &account);
+        write_to_owner(self, tx, request, &account);
         return OK;
     }
     if (found != ERR_NOT_FOUND) {
         return found;
     }
-    found = mail_store_attempt(store_link_pg(&self->store), &self->scratch,
-                               request->registration_id, &attempt);
+    found = find_attempt(self, request, &attempt);
     if (found == OK) {
         write_attempt(self, tx, &attempt, request->locale);
     }
     return found == ERR_NOT_FOUND ? OK : found; /* expired meanwhile: nobody is told */
-}
-
-static enum error resolve_verification(struct mailroom *self, struct pg_tx *tx,
-                                       const struct mail_request *request)
-{
-    struct mail_account account;
-    struct mail_attempt attempt;
-    enum error found = mail_store_account(store_link_pg(&self->store), &self->scratch,
-                                          request->email_canonical, &account);
-
-    if (found == OK) {
-        if (account.is_active && !account.is_verified) {
-            write_verification(self, tx, &account, request->locale);
-        }
-        return OK;
-    }
-    if (found != ERR_NOT_FOUND) {
-        return found;
-    }
-    found = mail_store_newest_attempt(store_link_pg(&self->store), &self->scratch,
-                                      request->email_canonical, &attempt);
-    if (found == OK) {
-        write_attempt(self, tx, &attempt, request->locale);
-    }
-    return found == ERR_NOT_FOUND ? OK : found;
 }
 
 static enum error answer(struct mailroom *self, const struct mail_request *request)
@@ -153,11 +140,7 @@ static enum error answer(struct mailroom *self, const struct mail_request *reque
 
     arena_reset(&self->scratch);
     pg_tx_begin(&tx, self->store.pg);
-    if (request->kind == MAIL_REGISTRATION) {
-        TRY(resolve_registration(self, &tx, request));
-    } else {
-        TRY(resolve_verification(self, &tx, request));
-    }
+    TRY(resolve(self, &tx, request));
     if (arena_overflowed(&self->scratch)) {
         return ERR_NO_SPACE;
     }
@@ -212,6 +195,71 @@ static bool answer_one(struct mailroom *self, const struct mail_request *request
     return true;
 }
 
+/* Ids are UUIDv7: their order is that of time. */
+static bool is_newer(const struct mail_request *self, const struct mail_request *than)
+{
+    size_t i = 0;
+
+    while (i < sizeof(self->id.bytes) - 1 && self->id.bytes[i] == than->id.bytes[i]) {
+        i++;
+    }
+    return self->id.bytes[i] > than->id.bytes[i];
+}
+
+/* How many requests of the batch for the same are newer. */
+static size_t newer_in(const struct mail_batch *batch, size_t at)
+{
+    const struct mail_request *one = &batch->requests[at];
+    size_t count = 0;
+
+    for (size_t i = 0; i < batch->count; i++) {
+        const struct mail_request *other = &batch->requests[i];
+
+        count += other->kind == one->kind &&
+                 str_equal(other->email_canonical, one->email_canonical) && is_newer(other, one);
+    }
+    return count;
+}
+
+/* Who floods an address fills neither its mailbox nor the way of others: the surplus is taken without a
+ * word, at most once for each address and kind of a batch. False when the database is away. */
+static bool collapse(struct mailroom *self, const struct mail_batch *batch)
+{
+    for (size_t i = 0; i < batch->count; i++) {
+        if (newer_in(batch, i) == MAILROOM_SAME_MAX &&
+            !store_link_did(&self->store,
+                            mail_store_collapse(store_link_pg(&self->store), &batch->requests[i],
+                                                MAILROOM_SAME_MAX))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool is_stopping(struct mailroom *self)
+{
+    bool stopping;
+
+    pthread_mutex_lock(&self->lock);
+    stopping = self->stopping;
+    pthread_mutex_unlock(&self->lock);
+    return stopping;
+}
+
+/* False when it is time to stop or the database is away: the rest waits for its lease to end. */
+static bool answer_batch(struct mailroom *self, const struct mail_batch *batch)
+{
+    for (size_t i = 0; i < batch->count; i++) {
+        if (is_stopping(self)) {
+            return false;
+        }
+        if (newer_in(batch, i) < MAILROOM_SAME_MAX && !answer_one(self, &batch->requests[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* True when there may be more. */
 static bool answer_requests(struct mailroom *self)
 {
@@ -224,10 +272,8 @@ static bool answer_requests(struct mailroom *self)
                                                        lease_ms, &batch))) {
         return false;
     }
-    for (size_t i = 0; i < batch.count; i++) {
-        if (!answer_one(self, &batch.requests[i])) {
-            return false;
-        }
+    if (!collapse(self, &batch) || !answer_batch(self, &batch)) {
+        return false;
     }
     self->idle_ms = batch.count > 0 ? IDLE_MIN_MS : self->idle_ms * 2;
     self->idle_ms = self->idle_ms > IDLE_MAX_MS ? IDLE_MAX_MS : self->idle_ms;

@@ -19,7 +19,11 @@
 #include "pg.h"
 #include "relay.h"
 
-enum { MAILROOM_TOKEN_TTL_S = 86400 };
+enum {
+    MAILROOM_TOKEN_TTL_S = 86400,
+    MAILROOM_NOTICE_TTL_S = 86400, /* of a mail without a token */
+    MAILROOM_SAME_MAX = 3 /* requests for one address and kind that are answered at a time */
+};
 
 struct mailroom;
 

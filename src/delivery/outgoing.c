@@ -51,7 +51,7 @@ static void copy_row(struct outgoing *self, const struct outbox_claimed *row)
     struct buf id = buf_over(self->id, UUID_TEXT_BYTES);
     enum event_type type;
 
-    self->seq = row->seq;
+    self->lease = row->lease;
     codec_uuid(&id, row->event.id);
     self->id[UUID_TEXT_BYTES] = '\0';
     self->type = event_type_parse(row->event.type, &type) == OK ? event_type_name(type) : "_other";
@@ -102,7 +102,7 @@ enum error outgoing_prepare(struct outgoing *self, const struct outgoing_options
         .type = row->event.type,
         .subject = row->event.subject,
         .time_ms = row->created_ms,
-        .sequence = row->seq,
+        .sequence = row->lease.seq,
     };
     struct str whole;
     size_t prefix;

@@ -30,7 +30,8 @@ enum outgoing_state {
 struct outgoing {
     enum outgoing_state state;
     int64_t lease_until_ms; /* clock_mono_ms; from then on another relay may have it */
-    int64_t seq;
+    int64_t faulted_ms;     /* clock_mono_ms of its last answer that was the endpoint's fault */
+    struct outbox_lease lease;
     char id[UUID_TEXT_BYTES + 1];
     const char *type; /* a metric's label: static */
     bool is_ordered;

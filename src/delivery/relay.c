@@ -11,10 +11,9 @@
 #include "circuit.h"
 #include "clock.h"
 #include "log.h"
-#include "outgoing.h"
 #include "relay_metrics.h"
 #include "retry.h"
-#include "store_link.h"
+#include "slots.h"
 
 enum {
     LEASE_MS = 15000, /* a relay that dies costs an event this much delay */
@@ -38,13 +37,14 @@ struct relay {
     int64_t park_after_ms;
     struct http_client *http;
     struct circuit circuit;
+    int64_t accepted_ms; /* clock_mono_ms of the last 2xx */
     pthread_t thread;
     atomic_bool stopping;
     int64_t idle_ms;
     int64_t measured_ms;
     struct arena rows;
     struct arena scratch;
-    struct outgoing slots[OUTBOX_CLAIM_MAX];
+    struct slots slots;
     unsigned char rows_memory[ROWS_BYTES];
     unsigned char scratch_memory[SCRATCH_BYTES];
 };
@@ -55,34 +55,6 @@ static uint64_t random_u64(void)
 
     crypto_random(&value, sizeof(value));
     return value;
-}
-
-static struct outgoing *slot_free(struct relay *self)
-{
-    for (size_t i = 0; i < OUTBOX_CLAIM_MAX; i++) {
-        if (self->slots[i].state == OUTGOING_FREE) {
-            return &self->slots[i];
-        }
-    }
-    return NULL;
-}
-
-static unsigned slots_in(const struct relay *self, enum outgoing_state state)
-{
-    unsigned count = 0;
-
-    for (size_t i = 0; i < OUTBOX_CLAIM_MAX; i++) {
-        count += self->slots[i].state == state ? 1 : 0;
-    }
-    return count;
-}
-
-static void slot_fail(struct outgoing *slot, struct outbox_failure failure)
-{
-    slot->failure = failure;
-    slot->failure.seq = slot->seq;
-    slot->failure.reason = str_from(slot->reason);
-    slot->state = OUTGOING_FAILED;
 }
 
 static void log_failure(const struct outgoing *slot, const struct retry_verdict *verdict)
@@ -125,16 +97,21 @@ static void delivery_failed(struct relay *self, struct outgoing *slot,
         .failing_ms = slot->failing_ms,
         .park_after_ms = self->park_after_ms,
         .retry_after_s = slot->call.retry_after_s,
+        .others_accepted = !circuit_is_open(&self->circuit) && self->accepted_ms > slot->faulted_ms,
     };
+    struct outbox_failure failure = retry_plan(verdict->fate, &state, random_u64());
 
     outgoing_note_answer(slot);
-    slot_fail(slot, retry_plan(verdict->fate, &state, random_u64()));
     relay_metrics_failed(verdict->reason);
-    if (verdict->fate == RETRY_ENDPOINT) {
+    if (!failure.counts) {
         endpoint_faulted(self, slot);
+        /* Behind those that come meanwhile: when the circuit lets one try, it is another's turn. */
+        failure.retry_in_ms = circuit_wait_ms(&self->circuit, clock_mono_ms()) + 1;
+        slots_fail(slot, failure);
         return;
     }
     endpoint_answered(self);
+    slots_fail(slot, failure);
     log_failure(slot, verdict);
 }
 
@@ -149,6 +126,7 @@ static void call_ended(struct relay *self, struct http_call *call)
         return;
     }
     endpoint_answered(self);
+    self->accepted_ms = clock_mono_ms();
     slot->state = OUTGOING_DONE;
     relay_metrics_delivered(slot->type);
     log_debug("event delivered", LOG_CSTR("event_id", slot->id), LOG_CSTR("event_type", slot->type),
@@ -161,11 +139,11 @@ static void slot_unsendable(struct outgoing *slot, enum error error)
     const struct retry_verdict verdict = {RETRY_LATER, "unsendable"};
 
     (void)snprintf(slot->reason, sizeof(slot->reason), "cannot be made: %s", error_code(error));
-    slot_fail(slot, (struct outbox_failure){
-                        .counts = true,
-                        .is_dead = error == ERR_NO_SPACE,
-                        .retry_in_ms = STUCK_RETRY_MS,
-                    });
+    slots_fail(slot, (struct outbox_failure){
+                         .counts = true,
+                         .is_dead = error == ERR_NO_SPACE,
+                         .retry_in_ms = STUCK_RETRY_MS,
+                     });
     relay_metrics_failed(verdict.reason);
     log_failure(slot, &verdict);
 }
@@ -186,7 +164,7 @@ static void send_row(struct relay *self, struct outgoing *slot, const struct out
         return;
     }
     if (http_client_post(self->http, &slot->call) != OK) {
-        slot_fail(slot, (struct outbox_failure){.retry_in_ms = STUCK_RETRY_MS});
+        slots_fail(slot, (struct outbox_failure){.retry_in_ms = STUCK_RETRY_MS});
         return;
     }
     slot->state = OUTGOING_SENT;
@@ -197,7 +175,7 @@ static void send_row(struct relay *self, struct outgoing *slot, const struct out
 static bool claim_and_send(struct relay *self)
 {
     const unsigned wanted =
-        circuit_allows(&self->circuit, clock_mono_ms(), slots_in(self, OUTGOING_FREE));
+        circuit_allows(&self->circuit, clock_mono_ms(), slots_in(&self->slots, OUTGOING_FREE));
     struct outbox_batch batch = {.count = 0};
     int64_t lease_until_ms;
 
@@ -210,70 +188,19 @@ static bool claim_and_send(struct relay *self)
         return false;
     }
     for (size_t i = 0; i < batch.count; i++) {
-        struct outgoing *slot = slot_free(self);
+        struct outgoing *slot = slots_free(&self->slots);
 
         assert(slot != NULL); /* no more was claimed than is free */
         slot->lease_until_ms = lease_until_ms;
+        slot->faulted_ms = batch.rows[i].faulted_ago_ms < 0
+                               ? INT64_MAX
+                               : clock_mono_ms() - batch.rows[i].faulted_ago_ms;
         send_row(self, slot, &batch.rows[i]);
     }
     arena_reset(&self->rows);
     self->idle_ms = batch.count > 0 ? IDLE_MIN_MS : self->idle_ms * 2;
     self->idle_ms = self->idle_ms > IDLE_MAX_MS ? IDLE_MAX_MS : self->idle_ms;
     return batch.count == wanted;
-}
-
-static void record_done(struct relay *self)
-{
-    int64_t seqs[OUTBOX_CLAIM_MAX];
-    size_t count = 0;
-
-    for (size_t i = 0; i < OUTBOX_CLAIM_MAX; i++) {
-        if (self->slots[i].state == OUTGOING_DONE) {
-            seqs[count++] = self->slots[i].seq;
-        }
-    }
-    if (count == 0 || !store_link_did(&self->store, outbox_store_delete(store_link_pg(&self->store),
-                                                                        seqs, count))) {
-        return;
-    }
-    for (size_t i = 0; i < OUTBOX_CLAIM_MAX; i++) {
-        if (self->slots[i].state == OUTGOING_DONE) {
-            outgoing_clear(&self->slots[i]);
-        }
-    }
-}
-
-static void record_failed(struct relay *self)
-{
-    for (size_t i = 0; i < OUTBOX_CLAIM_MAX; i++) {
-        struct outgoing *slot = &self->slots[i];
-
-        if (slot->state != OUTGOING_FAILED) {
-            continue;
-        }
-        if (!store_link_did(&self->store,
-                            outbox_store_fail(store_link_pg(&self->store), &slot->failure))) {
-            return;
-        }
-        outgoing_clear(slot);
-    }
-}
-
-/* What could not be recorded is kept until its lease ends: then another relay may have the row. */
-static void record(struct relay *self)
-{
-    const int64_t now_ms = clock_mono_ms();
-
-    record_done(self);
-    record_failed(self);
-    for (size_t i = 0; i < OUTBOX_CLAIM_MAX; i++) {
-        struct outgoing *slot = &self->slots[i];
-
-        if ((slot->state == OUTGOING_DONE || slot->state == OUTGOING_FAILED) &&
-            now_ms >= slot->lease_until_ms) {
-            outgoing_clear(slot);
-        }
-    }
 }
 
 static void measure(struct relay *self)
@@ -293,13 +220,14 @@ static void measure(struct relay *self)
 
 static int64_t pause_ms(const struct relay *self, bool more)
 {
-    const bool ready = slots_in(self, OUTGOING_DONE) + slots_in(self, OUTGOING_FAILED) > 0;
+    const bool ready =
+        slots_in(&self->slots, OUTGOING_DONE) + slots_in(&self->slots, OUTGOING_FAILED) > 0;
     const int64_t circuit_ms = circuit_wait_ms(&self->circuit, clock_mono_ms());
 
     if (self->store.away) {
         return self->idle_ms;
     }
-    if (ready || (more && slots_in(self, OUTGOING_FREE) > 0)) {
+    if (ready || (more && slots_in(&self->slots, OUTGOING_FREE) > 0)) {
         return 0;
     }
     return circuit_ms > 0 && circuit_ms < self->idle_ms ? circuit_ms : self->idle_ms;
@@ -324,11 +252,11 @@ static void wind_up(struct relay *self)
     }
     http_client_free(self->http); /* ends the calls that are left */
     for (size_t i = 0; i < OUTBOX_CLAIM_MAX; i++) {
-        if (self->slots[i].state == OUTGOING_SENT) {
-            slot_fail(&self->slots[i], (struct outbox_failure){0});
+        if (self->slots.items[i].state == OUTGOING_SENT) {
+            slots_fail(&self->slots.items[i], (struct outbox_failure){0});
         }
     }
-    record(self);
+    slots_record(&self->slots, &self->store);
 }
 
 static void *relay_main(void *context)
@@ -336,7 +264,7 @@ static void *relay_main(void *context)
     struct relay *self = context;
 
     while (!atomic_load(&self->stopping)) {
-        record(self);
+        slots_record(&self->slots, &self->store);
         const bool more = claim_and_send(self);
         measure(self);
         wait_for_calls(self, pause_ms(self, more));
@@ -361,6 +289,7 @@ struct relay *relay_start(const struct relay_options *options)
     self->http = http_client_new();
     self->lease_ms = or_default(options->lease_ms, LEASE_MS);
     self->park_after_ms = or_default(options->park_after_ms, PARK_AFTER_MS);
+    self->accepted_ms = INT64_MIN;
     self->idle_ms = IDLE_MIN_MS;
     self->measured_ms = clock_mono_ms() - BACKLOG_EVERY_MS;
     self->outgoing_options = (struct outgoing_options){

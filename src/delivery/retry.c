@@ -29,7 +29,7 @@ struct retry_verdict retry_judge(const struct http_call *call)
     case HTTP_ANSWERED:
         return judge_status(call->status);
     case HTTP_NO_CONNECTION:
-        return (struct retry_verdict){RETRY_ENDPOINT, "no_connection"};
+        return (struct retry_verdict){RETRY_AWAY, "no_connection"};
     case HTTP_TIMED_OUT:
         return (struct retry_verdict){RETRY_LATER, "timeout"};
     case HTTP_BROKEN:
@@ -69,16 +69,19 @@ static int64_t delay_ms(const struct retry_state *state, uint64_t random)
 struct outbox_failure retry_plan(enum retry_fate fate, const struct retry_state *state,
                                  uint64_t random)
 {
-    struct outbox_failure out = {0};
+    struct outbox_failure out = {
+        .is_fault = fate == RETRY_ENDPOINT,
+        .is_parked =
+            fate != RETRY_AWAY && state->is_ordered && state->failing_ms >= state->park_after_ms,
+    };
 
     assert(fate != RETRY_DELIVERED);
-    if (fate == RETRY_ENDPOINT) {
-        return out; /* due at once: it is the circuit that waits */
+    if (fate == RETRY_AWAY || (fate == RETRY_ENDPOINT && !state->others_accepted)) {
+        return out; /* it is the circuit that waits */
     }
     out.counts = true;
-    out.is_rejection = fate == RETRY_REJECTED;
+    out.is_rejection = fate == RETRY_REJECTED || fate == RETRY_ENDPOINT;
     out.is_dead = out.is_rejection && state->rejections + 1 >= RETRY_REJECTIONS_MAX;
-    out.is_parked = state->is_ordered && state->failing_ms >= state->park_after_ms;
     out.retry_in_ms = delay_ms(state, random);
     return out;
 }

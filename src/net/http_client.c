@@ -13,7 +13,12 @@
 #include "clock.h"
 
 /* A kept connection pins one pod behind a Kubernetes service: it is given up after this long. */
-enum { CONNECTION_LIFE_S = 300, REASON_BYTES_MAX = sizeof(((struct http_call *)NULL)->reason) };
+enum { CONNECTION_LIFE_S = 300 };
+
+/* Many servers send head and body in two packets; a connection is worth this wait for the second. */
+static const int64_t body_grace_ms = 50;
+
+enum { REASON_BYTES_MAX = sizeof(((struct http_call *)NULL)->reason) };
 
 struct http_slot {
     CURL *easy; /* made at first use, then kept */
@@ -120,6 +125,7 @@ static void head_ends(struct http_call *call)
 
     curl_easy_getinfo(slot->easy, CURLINFO_RESPONSE_CODE, &status);
     call->head_done = status >= 200;
+    call->head_done_ms = clock_mono_ms();
     if (!call->head_done) {
         call->retry_after_s = -1;
     }
@@ -300,6 +306,28 @@ static struct http_call *next_ended(struct http_client *self)
     return NULL;
 }
 
+/* A call whose answer is known although its body goes on; to take it away closes the connection. When
+ * there is none, `until_ms` is brought forward to the time when there may be. */
+static struct http_call *next_answered(struct http_client *self, int64_t *until_ms)
+{
+    const int64_t now_ms = clock_mono_ms();
+
+    for (size_t i = 0; i < HTTP_CLIENT_PARALLEL_MAX; i++) {
+        const struct http_call *call = self->slots[i].call;
+        int64_t cut_ms;
+
+        if (call == NULL || !call->head_done) {
+            continue;
+        }
+        cut_ms = call->head_done_ms + body_grace_ms;
+        if (cut_ms <= now_ms) {
+            return slot_finish(self, &self->slots[i], CURLE_OK);
+        }
+        *until_ms = cut_ms < *until_ms ? cut_ms : *until_ms;
+    }
+    return NULL;
+}
+
 /* True when somebody called http_client_wake. */
 static bool sleep_until_work(struct http_client *self, int64_t timeout_ms)
 {
@@ -321,17 +349,19 @@ struct http_call *http_client_wait(struct http_client *self, int64_t timeout_ms)
     const int64_t deadline_ms = clock_mono_ms() + timeout_ms;
 
     for (;;) {
+        int64_t until_ms = deadline_ms;
         struct http_call *call;
-        int64_t left_ms;
+        int64_t now_ms;
         int running;
 
         curl_multi_perform(self->multi, &running);
         call = next_ended(self);
-        left_ms = deadline_ms - clock_mono_ms();
-        if (call != NULL || left_ms <= 0) {
+        call = call == NULL ? next_answered(self, &until_ms) : call;
+        now_ms = clock_mono_ms();
+        if (call != NULL || deadline_ms <= now_ms) {
             return call;
         }
-        if (sleep_until_work(self, left_ms)) {
+        if (sleep_until_work(self, until_ms > now_ms ? until_ms - now_ms : 0)) {
             return NULL;
         }
     }

@@ -2,8 +2,9 @@
 /*
  * Outgoing HTTP over libcurl's multi interface: several POSTs at once from one thread. https and
  * http only, no redirects (a 3xx is the answer), no proxy but the environment's. Once the head of an
- * answer is complete the call is answered, whatever its body does then: that is thrown away, and cut at
- * RESPONSE_BYTES_MAX, so a huge, slow or endless one costs nothing.
+ * answer is complete the call is answered, whatever its body does then: that is thrown away. A body
+ * that has not ended 50 ms later, or is larger than RESPONSE_BYTES_MAX, is cut: the call ends and its
+ * connection is closed, so a huge, slow or endless one costs no more than that.
  *
  * Ownership: a call is the caller's memory from start until http_client_wait returns it.
  * Threads: one thread, but http_client_wake, which any may call.
@@ -41,6 +42,7 @@ struct http_call {
     void *list;            /* internal */
     size_t received_bytes; /* internal: head and body */
     bool head_done;        /* internal */
+    int64_t head_done_ms;  /* internal */
 };
 
 struct http_client;

@@ -64,9 +64,10 @@ void http_connection_refuse(struct http_server *server, struct http_connection *
                             const struct http_refusal *refusal)
 {
     char message[HTTP_REFUSAL_MESSAGE_BYTES_MAX];
-    size_t len = http_refusal_message(refusal, message);
+    struct http_refusal_text text;
+    size_t len = http_refusal_message(refusal, &text, message);
 
-    http_refusal_count(server->options.name, refusal->reason);
+    http_refusal_note(refusal, server->options.name, self, &text);
     self->upload_unread = true;
     (void)!send(self->fd, message, len, MSG_NOSIGNAL | MSG_DONTWAIT);
 }

@@ -18,19 +18,49 @@ size_t http_exchange_bytes(const struct http_server *server)
     return sizeof(struct http_exchange) + user_bytes(server) + server->options.arena_bytes;
 }
 
-struct http_exchange *http_exchange_begin(struct http_server *server,
-                                          struct http_connection *connection,
-                                          const struct http_head *head)
+/* The kernel or the library holds all of the body already: no peer can make us wait for it. */
+static bool has_arrived(const struct http_connection *connection, const struct http_head *head)
 {
-    struct http_exchange *x = http_pool_take(&server->exchanges);
+    uint64_t answered = atomic_load(&connection->request_bytes);
     uint64_t body_bytes = http_head_body_bytes(head);
+    uint64_t received;
+
+    return body_bytes != UINT64_MAX && answered < HTTP_UNCOUNTED &&
+           http_reaper_received(connection->fd, &received) &&
+           received >= answered + head->bytes + body_bytes;
+}
+
+static bool reserve_body(struct http_server *server, const struct http_connection *connection,
+                         const struct http_head *head)
+{
+    unsigned max = (server->options.exchanges_max + 1) / 2;
+
+    if (atomic_fetch_add(&server->receiving, 1) < max || has_arrived(connection, head)) {
+        return true;
+    }
+    atomic_fetch_sub(&server->receiving, 1);
+    return false;
+}
+
+const struct http_refusal *http_exchange_begin(struct http_server *server,
+                                               struct http_connection *connection,
+                                               const struct http_head *head)
+{
+    uint64_t body_bytes = http_head_body_bytes(head);
+    struct http_exchange *x;
     unsigned char *behind;
 
+    if (body_bytes > 0 && !reserve_body(server, connection, head)) {
+        return &http_head_bodies;
+    }
+    x = http_pool_take(&server->exchanges);
     if (x == NULL) {
-        return NULL;
+        atomic_fetch_sub(&server->receiving, body_bytes > 0 ? 1 : 0);
+        return &http_head_busy;
     }
     behind = (unsigned char *)x + sizeof(*x);
     memset(x, 0, sizeof(*x));
+    x->receiving = body_bytes > 0;
     x->server = server;
     x->connection = connection;
     x->method = head->method;
@@ -46,7 +76,15 @@ struct http_exchange *http_exchange_begin(struct http_server *server,
     }
     atomic_store_explicit(&x->state, HTTP_X_RECEIVING, memory_order_relaxed);
     connection->exchange = x;
-    return x;
+    return NULL;
+}
+
+void http_exchange_received(struct http_exchange *x)
+{
+    if (x->receiving) {
+        x->receiving = false;
+        atomic_fetch_sub(&x->server->receiving, 1);
+    }
 }
 
 void http_exchange_end(struct http_exchange *x, size_t head_bytes)
@@ -55,6 +93,7 @@ void http_exchange_end(struct http_exchange *x, size_t head_bytes)
     int state = atomic_load(&x->state);
 
     assert(state == HTTP_X_RECEIVING || state == HTTP_X_ANSWERED); /* nobody else has it */
+    http_exchange_received(x);
     http_connection_done(x->connection, x->chunked ? HTTP_UNCOUNTED : head_bytes + x->body_len);
     arena_reset(&x->arena);
     if (server->options.user_bytes > 0) {

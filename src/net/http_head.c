@@ -20,6 +20,13 @@ const struct http_refusal http_head_busy = {
     .code = "overloaded",
     .detail = "Too many requests are being served; try again later.",
 };
+const struct http_refusal http_head_bodies = {
+    .status = 503,
+    .reason = "bodies",
+    .title = "Service Unavailable",
+    .code = "overloaded",
+    .detail = "Too many requests are still sending their body; try again later.",
+};
 const struct http_refusal http_head_body_size = {
     .status = 413,
     .reason = "body_size",
@@ -199,7 +206,9 @@ static const struct http_refusal *judge_fields(const struct http_head *self, siz
     if (self->authorizations > 1) {
         return &refused_authorization;
     }
-    if (self->encodings == 0 && http_head_body_bytes(self) > body_bytes_max) {
+    /* How long a chunked one is shows only as it comes; where there may be none that is too late. */
+    if (http_head_body_bytes(self) > body_bytes_max &&
+        (self->encodings == 0 || body_bytes_max == 0)) {
         return &http_head_body_size;
     }
     return NULL;

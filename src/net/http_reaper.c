@@ -28,7 +28,7 @@ static const int64_t tick_ms_max = 500;
 
 /* Sockets. */
 
-static bool received_bytes(int fd, uint64_t *out)
+bool http_reaper_received(int fd, uint64_t *out)
 {
     struct tcp_info info;
     socklen_t bytes = sizeof(info);
@@ -59,7 +59,7 @@ static void watch_idle(const struct http_reaper *self, struct http_connection *c
     uint64_t received;
     int64_t idle = HTTP_IDLE;
 
-    if (!received_bytes(connection->fd, &received)) {
+    if (!http_reaper_received(connection->fd, &received)) {
         return;
     }
     if (answered >= HTTP_UNCOUNTED) {

@@ -4,6 +4,7 @@
 #include "clock.h"
 #include "codec.h"
 #include "json_out.h"
+#include "log.h"
 #include "metrics.h"
 
 #include <sys/random.h>
@@ -37,6 +38,18 @@ void http_refusal_connections(const char *server, double change)
 void http_refusal_count(const char *server, const char *reason)
 {
     metric_count(&metrics[1], server, reason, NULL);
+}
+
+void http_refusal_note(const struct http_refusal *self, const char *server,
+                       const struct http_connection *connection,
+                       const struct http_refusal_text *text)
+{
+    struct str peer = {connection->peer, connection->peer_len};
+
+    http_refusal_count(server, self->reason);
+    log_info("request refused", LOG_CSTR("request_id", text->request_id),
+             LOG_NUMBER("http.status_code", self->status), LOG_CSTR("reason", self->reason),
+             LOG_TEXT("network.client.ip", peer), LOG_CSTR("server", server));
 }
 
 /* A UUID of version 4 (RFC 9562 section 5.4). */
@@ -97,14 +110,13 @@ static void append_date(struct buf *message)
     }
 }
 
-size_t http_refusal_message(const struct http_refusal *self,
+size_t http_refusal_message(const struct http_refusal *self, struct http_refusal_text *text,
                             char out[HTTP_REFUSAL_MESSAGE_BYTES_MAX])
 {
     struct buf message = buf_over(out, HTTP_REFUSAL_MESSAGE_BYTES_MAX);
-    struct http_refusal_text text;
     struct http_response answer;
 
-    http_refusal_answer(self, &text, &answer);
+    http_refusal_answer(self, text, &answer);
     buf_printf(&message, "HTTP/1.1 %d %s\r\n", self->status, self->title);
     append_date(&message);
     for (size_t i = 0; i < answer.header_count; i++) {

@@ -32,18 +32,12 @@ static void on_opened(struct http_server *self, struct MHD_Connection *library, 
 static void on_connection(void *server, struct MHD_Connection *library, void **context,
                           enum MHD_ConnectionNotificationCode code)
 {
-    struct http_server *self = server;
-    struct http_connection *connection = *context;
-
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-        on_opened(self, library, context);
-        return;
+        on_opened(server, library, context);
+    } else if (*context != NULL) {
+        http_connection_end(server, *context);
+        *context = NULL;
     }
-    if (connection == NULL) {
-        return;
-    }
-    http_connection_end(self, connection);
-    *context = NULL;
 }
 
 /* The head. */
@@ -112,16 +106,16 @@ static struct MHD_Response *add_headers(struct http_server *self, struct MHD_Res
     return made;
 }
 
-static enum MHD_Result refuse(struct http_server *self, struct MHD_Connection *library,
-                              const struct http_refusal *refusal)
+static enum MHD_Result refuse(struct http_server *self, struct http_connection *connection,
+                              struct MHD_Connection *library, const struct http_refusal *refusal)
 {
     struct http_refusal_text text;
     struct http_response answer;
     struct MHD_Response *response;
     enum MHD_Result queued;
 
-    http_refusal_count(self->options.name, refusal->reason);
     http_refusal_answer(refusal, &text, &answer);
+    http_refusal_note(refusal, self->options.name, connection, &text);
     response = MHD_create_response_from_buffer_copy(answer.body.len, answer.body.ptr);
     response = add_headers(self, response, &answer);
     if (response == NULL) {
@@ -139,24 +133,23 @@ static enum MHD_Result on_head(struct http_server *self, struct http_connection 
     struct http_head head = {.hosts = 0};
     struct str target = {connection->target, connection->target_len};
     const struct http_refusal *refusal;
-    struct http_exchange *x;
 
     head.bytes = head_bytes(library);
     head.parameters =
         (unsigned)MHD_get_connection_values_n(library, MHD_GET_ARGUMENT_KIND, NULL, NULL);
     MHD_get_connection_values_n(library, MHD_HEADER_KIND, see_field, &head);
     refusal = http_head_judge(&head, str_from(method), target, &self->options);
-    x = refusal == NULL ? http_exchange_begin(self, connection, &head) : NULL;
+    refusal = refusal == NULL ? http_exchange_begin(self, connection, &head) : refusal;
     if (refusal == &http_head_size) { /* the library may have no memory left to answer with */
         http_connection_refuse(self, connection, refusal);
         return MHD_NO;
     }
-    if (x == NULL) {
+    if (refusal != NULL) {
         connection->upload_unread = http_head_body_bytes(&head) > 0;
-        return refuse(self, library, refusal == NULL ? &http_head_busy : refusal);
+        return refuse(self, connection, library, refusal);
     }
-    x->library = library;
-    if (x->body_cap > 0) {
+    connection->exchange->library = library;
+    if (connection->exchange->receiving) {
         atomic_store(&connection->deadline_ms, clock_mono_ms() + self->options.body_ms);
     }
     return MHD_YES;
@@ -184,6 +177,7 @@ static enum MHD_Result handle(struct http_exchange *x)
     struct http_server *self = x->server;
     int handling = HTTP_X_HANDLING;
 
+    http_exchange_received(x);
     atomic_store(&x->connection->deadline_ms, HTTP_IN_THE_HOUSE);
     atomic_store(&x->state, HTTP_X_HANDLING);
     self->options.handle(self->options.context, x);
@@ -334,7 +328,9 @@ static enum error start(struct http_server *self, int listen_fd)
     TRY(http_pool_map(&self->connections, o->connections_max, sizeof(struct http_connection)));
     TRY(http_pool_map(&self->exchanges, o->exchanges_max, http_exchange_bytes(self)));
     TRY(http_reaper_start(&self->reaper, o));
+    http_turns_short(true);
     self->daemon = start_daemon(self, listen_fd);
+    http_turns_short(false);
     return self->daemon == NULL ? ERR_IO : OK;
 }
 

@@ -8,6 +8,8 @@
  * way each exchange is answered exactly once, and its memory is wiped when the answer was sent or the
  * client went away.
  *
+ * Requests are taken up to exchanges_max; of these at most half may still be sending their body.
+ *
  * Refused before `handle` is called, by the library or by us: what RFC 9112 calls an invalid message;
  * repeated Host, Content-Length or Authorization; Content-Length with Transfer-Encoding; control or
  * non-ASCII bytes in the target or in field names; a path that changes when normalised, but below
@@ -82,8 +84,8 @@ struct http_server_options {
     unsigned exchanges_max; /* requests in the house at once; beyond: 503 */
     size_t arena_bytes;     /* memory of one request, touched as it is used */
     size_t user_bytes;
-    size_t body_bytes_max;
-    int64_t header_ms; /* from the first byte of a head to its end */
+    size_t body_bytes_max; /* 0: a request has no body, not even a chunked one */
+    int64_t header_ms;     /* from the first byte of a head to its end */
     int64_t body_ms;
     int64_t response_ms; /* to send an answer that is ready */
     unsigned keep_alive_s;

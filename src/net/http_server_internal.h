@@ -88,7 +88,8 @@ struct http_refusal {
     const char *detail;
 };
 
-extern const struct http_refusal http_head_busy;
+extern const struct http_refusal http_head_busy;   /* no exchange is free */
+extern const struct http_refusal http_head_bodies; /* too many wait for a body */
 extern const struct http_refusal http_head_body_size;
 extern const struct http_refusal http_head_size;
 
@@ -139,6 +140,8 @@ NODISCARD enum error http_reaper_start(struct http_reaper *self,
                                        const struct http_server_options *options);
 void http_reaper_stop(struct http_reaper *self);
 void http_reaper_opened(struct http_reaper *self, struct http_connection *connection);
+/* All bytes that the kernel has received from the peer so far. */
+NODISCARD bool http_reaper_received(int fd, uint64_t *out);
 /* Before the library closes the socket. */
 void http_reaper_closing(struct http_reaper *self, struct http_connection *connection);
 
@@ -154,9 +157,13 @@ enum { HTTP_REFUSAL_MESSAGE_BYTES_MAX = 1024 };
 void http_refusal_answer(const struct http_refusal *self, struct http_refusal_text *text,
                          struct http_response *out);
 /* A whole message that closes, for a place where the library cannot answer any more. */
-size_t http_refusal_message(const struct http_refusal *self,
+size_t http_refusal_message(const struct http_refusal *self, struct http_refusal_text *text,
                             char out[HTTP_REFUSAL_MESSAGE_BYTES_MAX]);
 void http_refusal_count(const char *server, const char *reason);
+/* Counts it and writes the line of the log that a request has; `text` was answered. */
+void http_refusal_note(const struct http_refusal *self, const char *server,
+                       const struct http_connection *connection,
+                       const struct http_refusal_text *text);
 /* Metrics of all servers. */
 void http_refusal_register_metrics(void);
 void http_refusal_connections(const char *server, double change);
@@ -167,12 +174,18 @@ NODISCARD enum error http_listen(const char *listen_on, int *fd, unsigned *port,
 /* The text of an address without its port; an IPv4 address in IPv6 clothes as IPv4. */
 size_t http_listen_peer(const struct sockaddr *address, char out[HTTP_PEER_BYTES_MAX]);
 
+/* Asks the scheduler to give this thread, and those that it will start, short turns (or those of all
+ * others). From Linux 6.12 on a thread of short turns that wakes is let in before one that computes;
+ * older kernels take no notice, and prefer who has slept anyway. */
+void http_turns_short(bool wanted);
+
 struct http_server {
     struct http_server_options options;
     void *daemon; /* the library's */
     struct http_pool connections;
     struct http_pool exchanges;
     struct http_reaper reaper;
+    _Atomic unsigned receiving; /* exchanges whose body is not all there */
     unsigned port;
     _Atomic bool draining;
 };
@@ -186,6 +199,7 @@ struct http_exchange {
     _Atomic int state; /* enum http_exchange_state */
     bool suspended;
     bool chunked;
+    bool receiving; /* counts in the server's */
     enum http_method method;
     struct str path;
     struct str query;
@@ -197,10 +211,14 @@ struct http_exchange {
 };
 
 size_t http_exchange_bytes(const struct http_server *server);
-/* NULL when all are taken. */
-struct http_exchange *http_exchange_begin(struct http_server *server,
-                                          struct http_connection *connection,
-                                          const struct http_head *head);
+/* Becomes the connection's exchange. NULL: nothing against it. At most half of the exchanges may wait
+ * for a body, so that clients who are slow with theirs, on purpose or not, leave the rest to requests
+ * without one, or whose body has arrived together with the head. */
+const struct http_refusal *http_exchange_begin(struct http_server *server,
+                                               struct http_connection *connection,
+                                               const struct http_head *head);
+/* The body is there. */
+void http_exchange_received(struct http_exchange *x);
 /* It was answered, or its client is gone. */
 void http_exchange_end(struct http_exchange *x, size_t head_bytes);
 /* Takes a piece of the body and wipes it where it was. False: the body is over the limit, the client

@@ -9,6 +9,7 @@
 
 #include "clock.h"
 #include "pg_link.h"
+#include "pg_lookup.h"
 
 /* Set with the statements, in the same round trip: a pooler may refuse start-up options. */
 static const struct pg_statement pg_settings = {
@@ -35,6 +36,10 @@ struct pg *pg_new(const struct pg_options *options)
         abort();
     }
     self->options = *options;
+    self->lookups = calloc(PG_HOSTS_MAX, sizeof *self->lookups);
+    if (self->lookups == NULL) {
+        abort();
+    }
     return self;
 }
 
@@ -44,6 +49,7 @@ void pg_free(struct pg *self)
         return;
     }
     pg_link_close(self);
+    pg_lookup_free(self->lookups);
     free(self);
 }
 
@@ -93,6 +99,9 @@ static enum error pg_finish(struct pg *self, struct pg_reading *reading)
 
         TRY(pg_link_next(self, &result));
         pg_read(self, reading, result);
+    }
+    if (reading->synced) {
+        self->answered_ms = clock_mono_ms();
     }
     if (reading->ended && reading->error == OK) {
         return pg_link_lost(self, NULL); /* before the commit was acknowledged */
@@ -205,7 +214,27 @@ static enum error pg_need(struct pg *self)
 enum error pg_ready(struct pg *self)
 {
     pg_link_look(self);
+    pg_link_forget(self);
     return pg_need(self);
+}
+
+enum error pg_ping(struct pg *self)
+{
+    static const struct pg_statement ping = {.sql = "SELECT 1"};
+    const struct pg_args none = {.count = 0};
+
+    pg_link_look(self);
+    pg_link_forget(self);
+    if (self->conn == NULL) {
+        return pg_open(self); /* which is a round trip itself */
+    }
+    TRY(pg_queue(self, &ping, &none));
+    return pg_sync(self, NULL);
+}
+
+int64_t pg_answered_ms(const struct pg *self)
+{
+    return self->answered_ms;
 }
 
 bool pg_connected(const struct pg *self)
@@ -218,6 +247,7 @@ enum error pg_query(struct pg *self, const struct pg_statement *statement,
 {
     PGresult *rows = NULL;
 
+    pg_link_forget(self);
     TRY(pg_need(self));
     TRY(pg_queue(self, statement, args));
     TRY(pg_sync(self, &rows));
@@ -260,6 +290,7 @@ enum error pg_tx_commit(struct pg_tx *self)
 {
     enum error error;
 
+    pg_link_forget(self->pg);
     if (self->count == 0) {
         return OK;
     }
@@ -292,13 +323,17 @@ enum error pg_execute(struct pg *self, const char *sql)
     struct pg_reading reading = {.error = OK};
     enum error error;
 
+    pg_link_forget(self);
     TRY(pg_need(self));
     error = pg_execute_simple(self, sql, &reading);
     PQclear(reading.rows);
     TRY(error);
     if (self->doomed) {
         pg_link_close(self);
-    } else if (PQenterPipelineMode(self->conn) != 1) {
+        return reading.error;
+    }
+    self->answered_ms = clock_mono_ms();
+    if (PQenterPipelineMode(self->conn) != 1) {
         return pg_link_lost(self, NULL);
     }
     return reading.error;
@@ -317,67 +352,4 @@ const char *pg_message(const struct pg *self)
 const char *pg_sqlstate(const struct pg *self)
 {
     return self->sqlstate;
-}
-
-void pg_rows_free(struct pg_rows *self)
-{
-    PQclear(self->result);
-    *self = (struct pg_rows){.result = NULL};
-}
-
-bool pg_is_null(const struct pg_rows *self, int row, int column)
-{
-    assert(row >= 0 && row < self->count && column >= 0 && column < PQnfields(self->result));
-    return PQgetisnull(self->result, row, column) != 0;
-}
-
-/* NULL has no bytes. */
-struct str pg_text(const struct pg_rows *self, int row, int column)
-{
-    if (pg_is_null(self, row, column)) {
-        return STR_EMPTY;
-    }
-    return (struct str){PQgetvalue(self->result, row, column),
-                        (size_t)PQgetlength(self->result, row, column)};
-}
-
-struct uuid pg_uuid(const struct pg_rows *self, int row, int column)
-{
-    struct str bytes = pg_text(self, row, column);
-    struct uuid id = {{0}};
-
-    assert(bytes.len == 0 || bytes.len == sizeof id.bytes);
-    memcpy(id.bytes, bytes.ptr, bytes.len);
-    return id;
-}
-
-/* Big-endian two's complement of 2, 4 or 8 bytes. */
-int64_t pg_i64(const struct pg_rows *self, int row, int column)
-{
-    struct str bytes = pg_text(self, row, column);
-    uint64_t value;
-
-    assert(bytes.len == 0 || bytes.len == 2 || bytes.len == 4 || bytes.len == 8);
-    value = bytes.len > 0 && (bytes.ptr[0] & 0x80) != 0 ? UINT64_MAX : 0;
-    for (size_t i = 0; i < bytes.len; i++) {
-        value = value << 8 | (uint8_t)bytes.ptr[i];
-    }
-    return (int64_t)value;
-}
-
-bool pg_bool(const struct pg_rows *self, int row, int column)
-{
-    struct str bytes = pg_text(self, row, column);
-
-    assert(bytes.len <= 1);
-    return bytes.len == 1 && bytes.ptr[0] != 0;
-}
-
-/* Microseconds since 2000, rounded down to milliseconds; NULL is 0. */
-int64_t pg_time_ms(const struct pg_rows *self, int row, int column)
-{
-    int64_t us = pg_i64(self, row, column);
-    int64_t ms = us / 1000 - (us % 1000 < 0 ? 1 : 0);
-
-    return pg_is_null(self, row, column) ? 0 : ms + PG_EPOCH_UNIX_MS;
 }

@@ -59,6 +59,11 @@ void pg_deadline(struct pg *self, int64_t mono_ms);
  * call it before work is taken, so that a broken connection costs no request. */
 NODISCARD enum error pg_ready(struct pg *self);
 bool pg_connected(const struct pg *self);
+/* Asks the server for a sign of life, in one round trip; connects if need be. An open connection alone
+ * is none: nobody may be behind it any more. */
+NODISCARD enum error pg_ping(struct pg *self);
+/* When the server last answered anything (clock_mono_ms); 0: never. */
+int64_t pg_answered_ms(const struct pg *self);
 
 /* Parameters of one statement, bound in order $1, $2, …; text and bytes are borrowed until the
  * statement was sent. */
@@ -123,6 +128,8 @@ NODISCARD enum error pg_tx_commit(struct pg_tx *self);
  * migrations and tools. */
 NODISCARD enum error pg_execute(struct pg *self, const char *sql);
 
-const char *pg_constraint(const struct pg *self); /* of the last ERR_CONFLICT; "" if none */
-const char *pg_message(const struct pg *self);    /* of the last failure, with SQLSTATE, one line */
+/* Of the last call; "" if there was nothing. After a call that did not try to connect, because that
+ * failed just before: why it failed. */
+const char *pg_constraint(const struct pg *self); /* of an ERR_CONFLICT */
+const char *pg_message(const struct pg *self);    /* of a failure, with SQLSTATE, one line */
 const char *pg_sqlstate(const struct pg *self);

@@ -12,8 +12,9 @@
 
 #include "clock.h"
 #include "crypto.h"
+#include "pg_lookup.h"
 
-enum { PG_SETTINGS_MAX = 16, PG_LOOKS_MAX = 8, PG_YIELD_MS_MIN = 5, PG_YIELD_MS_SPREAD = 16 };
+enum { PG_LOOKS_MAX = 8, PG_YIELD_MS_MIN = 5, PG_YIELD_MS_SPREAD = 16 };
 
 static int pg_link_left_ms(int64_t deadline_ms)
 {
@@ -54,6 +55,17 @@ static void pg_link_note(struct pg *self, const char *sqlstate, const char *mess
             *c = ' ';
         }
     }
+}
+
+/* While no attempt to connect is due, the last one's failure is still why a call fails. */
+void pg_link_forget(struct pg *self)
+{
+    if (self->conn == NULL && !pg_link_due(self)) {
+        return;
+    }
+    self->sqlstate[0] = '\0';
+    self->constraint[0] = '\0';
+    self->message[0] = '\0';
 }
 
 /* A refused start has no result to ask, only text: "FATAL:  28P01: password authentication …",
@@ -176,37 +188,6 @@ void pg_link_look(struct pg *self)
     }
 }
 
-/* libpq's settings in the order of their weight, the weakest first: a URL may say otherwise about
- * what stands before it, and may not about what stands behind. */
-struct pg_link_settings {
-    const char *names[PG_SETTINGS_MAX + 1];
-    const char *values[PG_SETTINGS_MAX + 1];
-    int count;
-};
-
-static void pg_link_set(struct pg_link_settings *self, const char *name, const char *value)
-{
-    assert(self->count < PG_SETTINGS_MAX);
-    self->names[self->count] = name;
-    self->values[self->count++] = value; /* libpq passes over NULL */
-}
-
-static void pg_link_settle(const struct pg_options *options, struct pg_link_settings *out)
-{
-    *out = (struct pg_link_settings){.count = 0};
-    pg_link_set(out, "target_session_attrs", "read-write"); /* not what a failover made a reader */
-    pg_link_set(out, "gssencmode", "disable"); /* or libpq looks for Kerberos tickets first */
-    pg_link_set(out, "keepalives_idle", "10");
-    pg_link_set(out, "keepalives_interval", "2");
-    pg_link_set(out, "keepalives_count", "3");
-    pg_link_set(out, "tcp_user_timeout", PG_LOST_MS_TEXT);
-    pg_link_set(out, "dbname", options->url);
-    pg_link_set(out, "user", options->user);
-    pg_link_set(out, "password", options->password);
-    pg_link_set(out, "application_name", options->application_name);
-    pg_link_set(out, "client_encoding", "UTF8");
-}
-
 static enum error pg_link_poll(struct pg *self)
 {
     PostgresPollingStatusType status = PGRES_POLLING_WRITING; /* as PQconnectStart's manual says */
@@ -225,12 +206,13 @@ static enum error pg_link_poll(struct pg *self)
     return OK;
 }
 
-enum error pg_link_connect(struct pg *self)
+static enum error pg_link_attempt(struct pg *self, const struct pg_hosts *hosts,
+                                  const struct pg_host *host)
 {
-    struct pg_link_settings settings;
+    struct pg_settings settings;
 
-    pg_link_settle(&self->options, &settings);
-    self->conn = PQconnectStartParams(settings.names, settings.values, 1);
+    pg_hosts_settle(hosts, host, &self->options, &settings);
+    self->conn = PQconnectStartParams(settings.names, settings.values, 0);
     if (self->conn == NULL || PQstatus(self->conn) == CONNECTION_BAD) {
         return pg_link_lost(self, NULL);
     }
@@ -241,6 +223,88 @@ enum error pg_link_connect(struct pg *self)
         return pg_link_lost(self, NULL);
     }
     return OK;
+}
+
+/* An equal part for each that is still to be tried, so that a silent one leaves time for the next. */
+static int64_t pg_link_share_ms(int64_t deadline_ms, size_t count)
+{
+    int64_t now_ms = clock_mono_ms();
+
+    return deadline_ms <= now_ms ? deadline_ms : now_ms + (deadline_ms - now_ms) / (int64_t)count;
+}
+
+/* Whoever reads the message should hear of it, and not that the next host was silent; libpq goes no
+ * further then either. */
+static bool pg_link_is_refusal(const struct pg *self)
+{
+    return pg_link_is(self->sqlstate, "28") || pg_link_is(self->sqlstate, "3D");
+}
+
+/* The TLS certificate is still checked against the name, if one is. */
+static enum error pg_link_by_name(struct pg *self, const struct pg_hosts *hosts, size_t index)
+{
+    int64_t deadline_ms = self->deadline_ms;
+    struct pg_host host = hosts->list[index];
+    struct pg_addresses found;
+    enum error error;
+
+    error = pg_lookup_run(&self->lookups[index], host.name, deadline_ms, &found);
+    if (error != OK) {
+        return pg_link_lost(self, error == ERR_NOT_FOUND
+                                      ? "no address is found for the name of the database's host"
+                                      : "the name of the database's host is not looked up in time");
+    }
+    error = ERR_UNAVAILABLE;
+    for (size_t i = 0; i < found.count && error != OK && !pg_link_is_refusal(self); i++) {
+        host.address = found.list[i];
+        self->deadline_ms = pg_link_share_ms(deadline_ms, found.count - i);
+        error = pg_link_attempt(self, hosts, &host);
+    }
+    self->deadline_ms = deadline_ms;
+    return error;
+}
+
+static enum error pg_link_to(struct pg *self, const struct pg_hosts *hosts, size_t index)
+{
+    const struct pg_host *host = &hosts->list[index];
+
+    return pg_lookup_is_needed(host) ? pg_link_by_name(self, hosts, index)
+                                     : pg_link_attempt(self, hosts, host);
+}
+
+/* Begins with the host that worked last, or after the one that did not. */
+static enum error pg_link_round(struct pg *self, const struct pg_hosts *hosts)
+{
+    int64_t deadline_ms = self->deadline_ms;
+    enum error error = ERR_UNAVAILABLE;
+
+    for (size_t left = hosts->count; left > 0 && error != OK; left--) {
+        self->deadline_ms = pg_link_share_ms(deadline_ms, left);
+        error = pg_link_to(self, hosts, self->host % hosts->count);
+        self->host += error == OK ? 0 : 1;
+        if (pg_link_is_refusal(self)) {
+            break;
+        }
+    }
+    self->deadline_ms = deadline_ms;
+    return error;
+}
+
+enum error pg_link_connect(struct pg *self)
+{
+    struct pg_hosts hosts;
+    enum error error;
+
+    pg_link_forget(self);
+    if (pg_hosts_parse(self->options.url, &hosts) != OK) {
+        return pg_link_lost(self, "the database URL is no libpq URI or conninfo string");
+    }
+    error = pg_link_round(self, &hosts);
+    pg_hosts_free(&hosts);
+    if (error == OK) {
+        pg_link_forget(self); /* what other hosts said */
+    }
+    return error;
 }
 
 bool pg_link_due(const struct pg *self)

@@ -4,8 +4,8 @@
  *
  * While open it is non-blocking and in libpq's pipeline mode; between calls nothing is outstanding.
  * After a failed attempt to connect the next is due after a jittered pause (50 ms, doubling to 2 s);
- * after a connection that worked, at once. A host name is looked up by getaddrinfo, which keeps to
- * resolv.conf's time limits and not to ours.
+ * after a connection that worked, at once. Each host of the URL, and each address of a host, has its
+ * share of the time there is.
  */
 #pragma once
 
@@ -24,16 +24,20 @@ enum {
 #define PG_EPOCH_UNIX_MS INT64_C(946684800000) /* 2000-01-01T00:00:00Z */
 #define PG_TIME_MS_MAX (INT64_C(1) << 52)      /* keeps microseconds within 64 bits */
 
+struct pg_lookup;
 struct pg_conn;   /* libpq's PGconn */
 struct pg_result; /* libpq's PGresult */
 
 struct pg {
     struct pg_options options;
-    struct pg_conn *conn; /* NULL: not connected */
-    int64_t deadline_ms;  /* 0: never set */
-    int64_t retry_at_ms;  /* no attempt to connect before */
-    unsigned failures;    /* attempts to connect in a row that failed */
-    bool doomed;          /* of no more use: to be closed when all was read */
+    struct pg_conn *conn;      /* NULL: not connected */
+    int64_t deadline_ms;       /* 0: never set */
+    int64_t retry_at_ms;       /* no attempt to connect before */
+    int64_t answered_ms;       /* the server's last answer; 0: none yet */
+    unsigned failures;         /* attempts to connect in a row that failed */
+    size_t host;               /* of the URL's, counted on and on: where the next attempt begins */
+    struct pg_lookup *lookups; /* one for each host */
+    bool doomed;               /* of no more use: to be closed when all was read */
     char sqlstate[PG_SQLSTATE_BYTES + 1];
     char constraint[PG_CONSTRAINT_BYTES_MAX];
     char message[PG_MESSAGE_BYTES_MAX];
@@ -49,6 +53,8 @@ NODISCARD enum error pg_link_lost(struct pg *self, const char *why);
 /* Notes an error result and says which error it is; sets `doomed` if the connection is of no more
  * use. */
 NODISCARD enum error pg_link_judge(struct pg *self, const struct pg_result *result);
+/* Forgets what an earlier call failed with. */
+void pg_link_forget(struct pg *self);
 /* Closes the connection if the server has, or is about to. */
 void pg_link_look(struct pg *self);
 /* Sends all that is queued. */

@@ -4,6 +4,7 @@
 enum {
     MAIL_INSERT,
     MAIL_CLAIM,
+    MAIL_COLLAPSE,
     MAIL_RETRY,
     MAIL_TAKE,
     MAIL_ACCOUNT,
@@ -23,6 +24,12 @@ static const struct pg_statement statements[] = {
                                   " ORDER BY due_at LIMIT $2::bigint FOR UPDATE SKIP LOCKED))"
                                   " RETURNING m.id, m.kind, m.email, m.email_canonical, m.locale,"
                                   " m.registration_id, m.attempts - 1"},
+    /* Another mailroom that has leased one of these finds it gone, and undoes its answer. */
+    [MAIL_COLLAPSE] = {"mail_collapse",
+                       "DELETE FROM mail_requests WHERE id = ANY (ARRAY("
+                       " SELECT id FROM mail_requests WHERE email_canonical = $1 AND kind = $2"
+                       " ORDER BY id DESC OFFSET $3::bigint LIMIT $4::bigint"
+                       " FOR UPDATE SKIP LOCKED))"},
     [MAIL_RETRY] = {"mail_retry", "UPDATE mail_requests"
                                   " SET due_at = clock_timestamp() + $2::bigint * interval '1 ms'"
                                   " WHERE id = $1"},
@@ -114,6 +121,18 @@ enum error mail_store_claim(struct pg *pg, struct arena *arena, int64_t lease_ms
     }
     out->count = (size_t)rows.count;
     return OK;
+}
+
+enum error mail_store_collapse(struct pg *pg, const struct mail_request *like, int64_t keep)
+{
+    struct pg_args args = {0};
+    PG_ROWS rows = {0};
+
+    pg_bind_text(&args, like->email_canonical);
+    pg_bind_text(&args, kinds[like->kind]);
+    pg_bind_i64(&args, keep);
+    pg_bind_i64(&args, MAIL_COLLAPSE_ROWS);
+    return pg_query(pg, &statements[MAIL_COLLAPSE], &args, &rows);
 }
 
 enum error mail_store_retry(struct pg *pg, struct uuid id, int64_t retry_in_ms)

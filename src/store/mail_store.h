@@ -34,6 +34,11 @@ struct mail_batch {
 /* Up to MAIL_CLAIM_MAX due requests, leased for `lease_ms`. */
 NODISCARD enum error mail_store_claim(struct pg *pg, struct arena *arena, int64_t lease_ms,
                                       struct mail_batch *out);
+/* Removes requests of the same address and kind, leased or not, but for the newest `keep`; of a flood at
+ * most MAIL_COLLAPSE_ROWS at once. */
+enum { MAIL_COLLAPSE_ROWS = 5000 };
+NODISCARD enum error mail_store_collapse(struct pg *pg, const struct mail_request *like,
+                                         int64_t keep);
 /* In the transaction that writes the mail: of two mailrooms one aborts whole. */
 void mail_store_take(struct pg_tx *tx, struct uuid id);
 /* Ends the lease of a request that could not be resolved now. */

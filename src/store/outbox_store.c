@@ -5,6 +5,9 @@
 
 enum { OUTBOX_LOCK, OUTBOX_INSERT, OUTBOX_CLAIM, OUTBOX_DELETE, OUTBOX_FAIL, OUTBOX_BACKLOG };
 
+/* A lease is known by the microsecond in which it was given. */
+#define LEASED_AT "(extract(epoch FROM leased_at) * 1000000)::bigint"
+
 /* The commit of a lease or of its end need not reach the disk first. */
 #define ASYNC "set_config('synchronous_commit', 'off', true)"
 
@@ -20,7 +23,8 @@ static const struct pg_statement statements[] = {
      * relay leased meanwhile is skipped while it is locked, and judged anew by its new due_at after. */
     [OUTBOX_CLAIM] =
         {"outbox_claim",
-         "UPDATE outbox o SET due_at = clock_timestamp() + $1::bigint * interval '1 ms'"
+         "UPDATE outbox o SET due_at = clock_timestamp() + $1::bigint * interval '1 ms',"
+         " leased_at = clock_timestamp()"
          " WHERE o.seq = ANY (ARRAY("
          " SELECT d.seq FROM outbox d"
          " WHERE d.dead_at IS NULL AND d.due_at <= now()"
@@ -32,10 +36,14 @@ static const struct pg_statement statements[] = {
          " o.attempts, o.rejections,"
          " coalesce((extract(epoch FROM now() - o.first_failed_at) * 1000)::bigint, 0),"
          " o.expires_at, coalesce(o.expires_at <= now(), false),"
-         " o.token_kid, o.token_purpose, o.token_id, " ASYNC},
+         " o.token_kid, o.token_purpose, o.token_id, " LEASED_AT
+         ", (extract(epoch FROM clock_timestamp() - o.faulted_at) * 1000)::bigint, " ASYNC},
     [OUTBOX_DELETE] = {"outbox_delete",
                        "DELETE FROM outbox"
-                       " WHERE seq = ANY (string_to_array($1, ',')::bigint[]) RETURNING " ASYNC},
+                       " WHERE seq = ANY (string_to_array($1, ',')::bigint[])"
+                       " AND (string_to_array($2, ',')::bigint[])"
+                       "[array_position(string_to_array($1, ',')::bigint[], seq)] = " LEASED_AT
+                       " RETURNING " ASYNC},
     [OUTBOX_FAIL] = {"outbox_fail",
                      "UPDATE outbox SET"
                      " due_at = clock_timestamp() + $2::bigint * interval '1 ms',"
@@ -46,8 +54,10 @@ static const struct pg_statement statements[] = {
                      " dead_at = CASE WHEN $5::boolean THEN clock_timestamp() END,"
                      " parked_at = CASE WHEN $6::boolean"
                      " THEN coalesce(parked_at, clock_timestamp()) ELSE parked_at END,"
-                     " last_error = $7"
-                     " WHERE seq = $1 RETURNING " ASYNC},
+                     " faulted_at = CASE WHEN $7::boolean"
+                     " THEN clock_timestamp() ELSE faulted_at END,"
+                     " last_error = $8, leased_at = NULL"
+                     " WHERE seq = $1 AND $9::bigint = " LEASED_AT " RETURNING " ASYNC},
     [OUTBOX_BACKLOG] =
         {"outbox_backlog",
          "SELECT"
@@ -108,7 +118,7 @@ void outbox_store_append(struct pg_tx *tx, const struct outbox_event *event)
 static struct outbox_claimed read_claimed(const struct pg_rows *rows, int row, struct arena *arena)
 {
     return (struct outbox_claimed){
-        .seq = pg_i64(rows, row, 0),
+        .lease = {pg_i64(rows, row, 0), pg_i64(rows, row, 15)},
         .event.id = pg_uuid(rows, row, 1),
         .event.subject = arena_copy(arena, pg_text(rows, row, 2)),
         .event.type = arena_copy(arena, pg_text(rows, row, 3)),
@@ -123,6 +133,7 @@ static struct outbox_claimed read_claimed(const struct pg_rows *rows, int row, s
         .event.token_kid = arena_copy(arena, pg_text(rows, row, 12)),
         .event.token_purpose = arena_copy(arena, pg_text(rows, row, 13)),
         .event.token_id = pg_uuid(rows, row, 14),
+        .faulted_ago_ms = pg_is_null(rows, row, 16) ? -1 : pg_i64(rows, row, 16),
     };
 }
 
@@ -146,18 +157,22 @@ enum error outbox_store_claim(struct pg *pg, struct arena *arena, int64_t lease_
     return OK;
 }
 
-enum error outbox_store_delete(struct pg *pg, const int64_t *seqs, size_t count)
+enum error outbox_store_delete(struct pg *pg, const struct outbox_lease *leases, size_t count)
 {
-    char memory[OUTBOX_CLAIM_MAX * 21]; /* 20 characters and a comma each */
-    struct buf list = buf_over(memory, sizeof(memory));
+    char seqs_memory[OUTBOX_CLAIM_MAX * 21]; /* 20 characters and a comma each */
+    char times_memory[OUTBOX_CLAIM_MAX * 21];
+    struct buf seqs = buf_over(seqs_memory, sizeof(seqs_memory));
+    struct buf times = buf_over(times_memory, sizeof(times_memory));
     struct pg_args args = {0};
     PG_ROWS rows = {0};
 
     assert(count <= OUTBOX_CLAIM_MAX);
     for (size_t i = 0; i < count; i++) {
-        buf_printf(&list, i == 0 ? "%lld" : ",%lld", (long long)seqs[i]);
+        buf_printf(&seqs, i == 0 ? "%lld" : ",%lld", (long long)leases[i].seq);
+        buf_printf(&times, i == 0 ? "%lld" : ",%lld", (long long)leases[i].at_us);
     }
-    pg_bind_text(&args, buf_str(&list));
+    pg_bind_text(&args, buf_str(&seqs));
+    pg_bind_text(&args, buf_str(&times));
     return pg_query(pg, &statements[OUTBOX_DELETE], &args, &rows);
 }
 
@@ -166,13 +181,15 @@ enum error outbox_store_fail(struct pg *pg, const struct outbox_failure *failure
     struct pg_args args = {0};
     PG_ROWS rows = {0};
 
-    pg_bind_i64(&args, failure->seq);
+    pg_bind_i64(&args, failure->lease.seq);
     pg_bind_i64(&args, failure->retry_in_ms);
     pg_bind_bool(&args, failure->counts);
     pg_bind_bool(&args, failure->is_rejection);
     pg_bind_bool(&args, failure->is_dead);
     pg_bind_bool(&args, failure->is_parked);
+    pg_bind_bool(&args, failure->is_fault);
     pg_bind_text(&args, failure->reason);
+    pg_bind_i64(&args, failure->lease.at_us);
     return pg_query(pg, &statements[OUTBOX_FAIL], &args, &rows);
 }
 

@@ -32,14 +32,22 @@ void outbox_store_bind(struct pg_args *args, const struct outbox_event *event);
 
 enum { OUTBOX_CLAIM_MAX = 16 };
 
-struct outbox_claimed {
+/* The right to say what became of a row: who comes when it is over and the row is another's changes
+ * nothing. */
+struct outbox_lease {
     int64_t seq;
+    int64_t at_us; /* when it was given: the database's clock, since 1970 */
+};
+
+struct outbox_claimed {
+    struct outbox_lease lease;
     struct outbox_event event;
     int64_t created_ms;
-    int32_t attempts;   /* failed ones that counted */
-    int32_t rejections; /* of them, those that the receiver refused */
-    int64_t failing_ms; /* how long since the first of them; 0: none yet */
-    bool is_expired;    /* the mail's token is dead: not worth sending */
+    int32_t attempts;       /* failed ones that counted */
+    int32_t rejections;     /* of them, those that the receiver refused */
+    int64_t failing_ms;     /* how long since the first of them; 0: none yet */
+    int64_t faulted_ago_ms; /* since the last answer that was the endpoint's fault; -1: none yet */
+    bool is_expired;        /* the mail's time is over: not worth sending */
 };
 
 struct outbox_batch {
@@ -57,15 +65,17 @@ struct outbox_batch {
 NODISCARD enum error outbox_store_claim(struct pg *pg, struct arena *arena, int64_t lease_ms,
                                         size_t max, struct outbox_batch *out);
 /* Delivered, or expired: gone. */
-NODISCARD enum error outbox_store_delete(struct pg *pg, const int64_t *seqs, size_t count);
+NODISCARD enum error outbox_store_delete(struct pg *pg, const struct outbox_lease *leases,
+                                         size_t count);
 
 struct outbox_failure {
-    int64_t seq;
+    struct outbox_lease lease;
     int64_t retry_in_ms;
     bool counts; /* an attempt that the event, not the endpoint, failed */
     bool is_rejection;
     bool is_dead;
     bool is_parked;
+    bool is_fault; /* an answer that is the endpoint's fault, as far as one event can tell */
     struct str reason;
 };
 /* Ends the lease. */

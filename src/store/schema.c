@@ -16,28 +16,28 @@
 #include "session_store.h"
 #include "user_store.h"
 
-enum { LOCK_POLL_MS = 100, VERSION_DIGITS = 4 };
+enum {
+    LOCK_POLL_MS = 100,
+    STEP_MS_MAX = 5000,
+    APPLY_MS_MAX = 3600000, /* an index over a large table takes its time */
+    VERSION_DIGITS = 4
+};
 
 #define MIGRATIONS (sizeof(embedded_migrations) / sizeof(embedded_migrations[0]))
 
-static const char schema_migrations_sql[] =
+static const char create_sql[] =
     "CREATE TABLE IF NOT EXISTS schema_migrations ("
     " version bigint PRIMARY KEY, name text NOT NULL, sha256 bytea NOT NULL,"
     " applied_at timestamptz NOT NULL DEFAULT clock_timestamp())";
 
-enum { SCHEMA_LOCK, SCHEMA_APPLIED };
-
-/* The lock's number is "user-sch" in ASCII; any constant does. */
-static const struct pg_statement statements[] = {
-    [SCHEMA_LOCK] = {"schema_lock", "SELECT pg_try_advisory_lock(8463219665822507880)"},
-    [SCHEMA_APPLIED] = {"schema_applied",
-                        "SELECT version, name, sha256 FROM schema_migrations ORDER BY version"},
-};
-
-static const struct pg_statements schema_own_statements = {
-    statements,
-    sizeof(statements) / sizeof(statements[0]),
-};
+/* Without names: they are not prepared, since their table may not be there yet. The lock's number is
+ * "user-sch" in ASCII; any constant does. */
+static const struct pg_statement is_kept = {
+    .sql = "SELECT to_regclass('public.schema_migrations') IS NOT NULL"};
+static const struct pg_statement try_lock = {
+    .sql = "SELECT pg_try_advisory_lock(8463219665822507880)"};
+static const struct pg_statement list_applied = {
+    .sql = "SELECT version, name, sha256 FROM schema_migrations ORDER BY version"};
 
 const struct pg_statements *const schema_statements[] = {
     &user_store_statements,    &registration_store_statements, &one_time_store_statements,
@@ -54,12 +54,20 @@ struct schema_run {
     const char **why;
 };
 
-static enum error refuse(const struct schema_run *run, struct str sentence)
+/* A failure is told in one sentence; a text that does not fit leaves a shorter one. */
+static enum error fail(const struct schema_run *run, enum error error, struct str sentence)
 {
-    const char *text = arena_terminated(run->arena, sentence);
+    const char *text = sentence.len == 0 ? NULL : arena_terminated(run->arena, sentence);
 
     *run->why = text == NULL ? "the migrations need more memory" : text;
-    return ERR_CONFIG;
+    return error;
+}
+
+/* What the server says; a statement that it refuses will be refused again. */
+static enum error fail_by_server(const struct schema_run *run, enum error error, const char *what)
+{
+    return fail(run, error == ERR_UNAVAILABLE ? ERR_UNAVAILABLE : ERR_CONFIG,
+                arena_printf(run->arena, "%s: %s", what, pg_message(run->pg)));
 }
 
 static int64_t version_of(const struct embedded_migrations *file)
@@ -77,20 +85,29 @@ static struct crypto_digest digest_of(const struct embedded_migrations *file)
     return crypto_sha256((struct str){(const char *)file->bytes, file->size});
 }
 
+static enum error query(const struct schema_run *run, const struct pg_statement *statement,
+                        struct pg_rows *out)
+{
+    enum error error = pg_query(run->pg, statement, &(struct pg_args){0}, out);
+
+    return error == OK ? OK : fail_by_server(run, error, "the schema's version cannot be read");
+}
+
+/* Polled, with no transaction open: a waiting one would hold back vacuum everywhere. */
 static enum error lock(const struct schema_run *run)
 {
     const struct timespec pause = {.tv_nsec = LOCK_POLL_MS * 1000000L};
 
     for (;;) {
-        struct pg_args args = {0};
         PG_ROWS rows = {0};
 
-        TRY(pg_query(run->pg, &statements[SCHEMA_LOCK], &args, &rows));
-        if (rows.count == 1 && pg_bool(&rows, 0, 0)) {
+        pg_deadline(run->pg, clock_mono_ms() + STEP_MS_MAX);
+        TRY(query(run, &try_lock, &rows));
+        if (pg_bool(&rows, 0, 0)) {
             return OK;
         }
         if (clock_mono_ms() >= run->deadline_ms) {
-            return ERR_UNAVAILABLE;
+            return fail(run, ERR_UNAVAILABLE, STR("another instance is migrating the schema"));
         }
         (void)nanosleep(&pause, NULL);
     }
@@ -103,25 +120,26 @@ static enum error apply(const struct schema_run *run, const struct embedded_migr
     struct str sql;
 
     codec_hex(&hex, (struct str){(const char *)digest.bytes, sizeof(digest.bytes)});
-    sql = arena_printf(run->arena,
-                       "BEGIN; SET LOCAL lock_timeout = '2s'; SET LOCAL statement_timeout = 0;\n%s\n;"
-                       "INSERT INTO schema_migrations (version, name, sha256)"
-                       " VALUES (%lld, '%s', '\\x%.*s'); COMMIT",
-                       (const char *)file->bytes, (long long)version_of(file), file->name,
-                       STR_ARG(buf_str(&hex)));
+    sql = arena_printf(
+        run->arena,
+        "BEGIN; SET LOCAL lock_timeout = '2s'; SET LOCAL statement_timeout = 0;\n%s\n;"
+        "INSERT INTO schema_migrations (version, name, sha256)"
+        " VALUES (%lld, '%s', '\\x%.*s'); COMMIT",
+        (const char *)file->bytes, (long long)version_of(file), file->name, STR_ARG(buf_str(&hex)));
     const char *terminated = arena_terminated(run->arena, sql);
     if (sql.len == 0 || terminated == NULL) {
-        return refuse(run, STR("the migrations need more memory"));
+        return fail(run, ERR_CONFIG, STR_EMPTY);
     }
+    pg_deadline(run->pg, clock_mono_ms() + APPLY_MS_MAX);
     enum error error = pg_execute(run->pg, terminated);
-    if (error == ERR_UNAVAILABLE || error == OK) {
-        return error;
+    pg_deadline(run->pg, clock_mono_ms() + STEP_MS_MAX);
+    if (error == OK) {
+        return OK;
     }
     if (strcmp(pg_sqlstate(run->pg), "55P03") == 0) { /* lock_timeout: others are at work */
-        return ERR_UNAVAILABLE;
+        error = ERR_UNAVAILABLE;
     }
-    return refuse(
-        run, arena_printf(run->arena, "migration %s failed: %s", file->name, pg_message(run->pg)));
+    return fail_by_server(run, error, file->name);
 }
 
 /* The row of `file` among those applied; -1 if it is not there yet. */
@@ -144,75 +162,91 @@ static enum error check_applied(const struct schema_run *run, const struct pg_ro
     if (str_equal(pg_text(rows, row, 2), expected)) {
         return OK;
     }
-    return refuse(run, arena_printf(run->arena,
-                                    "migration %s was applied to this database in another version; "
-                                    "an applied file must never change",
-                                    file->name));
+    return fail(run, ERR_CONFIG,
+                arena_printf(run->arena,
+                             "migration %s was applied to this database in another version; an "
+                             "applied file must never change",
+                             file->name));
 }
 
-static enum error migrate_locked(const struct schema_run *run, struct schema_report *report)
+/* How many files are not applied yet; those that are must not have changed. */
+static enum error count_missing(const struct schema_run *run, struct schema_report *report,
+                                size_t *missing)
 {
-    struct pg_args args = {0};
     PG_ROWS rows = {0};
 
-    TRY(lock(run));
-    TRY(pg_query(run->pg, &statements[SCHEMA_APPLIED], &args, &rows));
+    TRY(query(run, &list_applied, &rows));
+    *missing = 0;
     report->version = rows.count == 0 ? 0 : pg_i64(&rows, rows.count - 1, 0);
     for (size_t i = 0; i < MIGRATIONS; i++) {
-        const struct embedded_migrations *file = &embedded_migrations[i];
-        int row = find_applied(&rows, file);
+        int row = find_applied(&rows, &embedded_migrations[i]);
 
-        if (row >= 0) {
-            TRY(check_applied(run, &rows, row, file));
+        if (row < 0) {
+            (*missing)++;
             continue;
         }
-        TRY(apply(run, file));
-        report->applied++;
-        report->version = version_of(file);
+        TRY(check_applied(run, &rows, row, &embedded_migrations[i]));
     }
     return OK;
 }
 
-/* Replicas that create it at once collide in the catalog, in one way or another (23505, 42P07, 42710):
- * then it is there, and the second try finds it. */
-static enum error create_bookkeeping(const struct pg_options *options, int64_t deadline_ms)
+static enum error apply_missing(const struct schema_run *run, struct schema_report *report)
 {
-    struct pg_options bare = *options;
-    struct pg *pg;
-    enum error error;
+    PG_ROWS rows = {0};
 
-    bare.table_count = 0;
-    pg = pg_new(&bare);
-    pg_deadline(pg, deadline_ms);
-    error = pg_ready(pg);
-    if (error == OK) {
-        error = pg_execute(pg, schema_migrations_sql);
+    TRY(query(run, &list_applied, &rows));
+    for (size_t i = 0; i < MIGRATIONS; i++) {
+        const struct embedded_migrations *file = &embedded_migrations[i];
+
+        if (find_applied(&rows, file) < 0) {
+            TRY(apply(run, file));
+            report->applied++;
+            report->version = version_of(file);
+        }
     }
-    if (error == ERR_CONFLICT || error == ERR_INTERNAL) {
-        error = pg_execute(pg, schema_migrations_sql);
+    return OK;
+}
+
+static enum error create(const struct schema_run *run)
+{
+    enum error error = pg_execute(run->pg, create_sql);
+
+    return error == OK ? OK : fail_by_server(run, error, "schema_migrations cannot be made");
+}
+
+/* Nothing is locked, and nothing but SELECT asked for, where there is nothing to do: the role of a
+ * service whose owner migrates has no more rights. */
+static enum error migrate(const struct schema_run *run, struct schema_report *report)
+{
+    PG_ROWS kept = {0};
+    size_t missing = MIGRATIONS;
+
+    TRY(query(run, &is_kept, &kept));
+    if (pg_bool(&kept, 0, 0)) {
+        TRY(count_missing(run, report, &missing));
     }
-    pg_free(pg);
-    return error;
+    if (missing == 0) {
+        return OK;
+    }
+    TRY(lock(run));
+    TRY(create(run));
+    TRY(count_missing(run, report, &missing)); /* others may have been at work meanwhile */
+    return apply_missing(run, report);
 }
 
 enum error schema_migrate(const struct pg_options *options, struct arena *arena,
                           int64_t deadline_ms, struct schema_report *report, const char **why)
 {
-    const struct pg_statements *own[] = {&schema_own_statements};
     struct pg_options bare = *options;
     struct schema_run run = {.arena = arena, .deadline_ms = deadline_ms, .why = why};
     struct schema_report done = {0};
     enum error error;
 
-    TRY(create_bookkeeping(options, deadline_ms));
-    bare.tables = own;
-    bare.table_count = 1;
+    bare.table_count = 0;
     run.pg = pg_new(&bare);
     pg_deadline(run.pg, deadline_ms);
     error = pg_ready(run.pg);
-    if (error == OK) {
-        error = migrate_locked(&run, &done);
-    }
+    error = error == OK ? migrate(&run, &done) : fail_by_server(&run, error, "no connection");
     pg_free(run.pg); /* the lock goes with the connection */
     TRY(error);
     *report = done;

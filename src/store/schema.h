@@ -22,9 +22,9 @@ struct schema_report {
 };
 
 /* Connects as `options` say (its tables of statements are left aside: their relations may not exist
- * yet). ERR_CONFIG when an applied file has changed or a migration fails, with one sentence in `why`
- * (arena, of at least SCHEMA_ARENA_BYTES); ERR_UNAVAILABLE when the database is away, or the lock was
- * not to be had by `deadline_ms` (clock_mono_ms). */
+ * yet). Each failure is one sentence in `why` (arena, of at least SCHEMA_ARENA_BYTES): ERR_CONFIG when
+ * an applied file has changed or the server refuses a statement, ERR_UNAVAILABLE when the database is
+ * away, or the lock was not to be had by `deadline_ms` (clock_mono_ms). */
 enum { SCHEMA_ARENA_BYTES = 256 * 1024 };
 NODISCARD enum error schema_migrate(const struct pg_options *options, struct arena *arena,
                                     int64_t deadline_ms, struct schema_report *report,

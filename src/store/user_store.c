@@ -16,8 +16,8 @@ static const struct pg_statement statements[] = {
     [USER_INSERT] =
         {"user_insert",
          "INSERT INTO users (id, email, email_canonical, email_verified_at,"
-         " password_hash, pepper_kid, name, locale)"
-         " VALUES ($1, $2, $3, CASE WHEN $4 THEN clock_timestamp() END, $5, $6, $7, $8)"},
+         " password_hash, pepper_kid, name, locale, created_at)"
+         " VALUES ($1, $2, $3, CASE WHEN $4 THEN clock_timestamp() END, $5, $6, $7, $8, $9)"},
     [USER_VERIFY_EMAIL] = {"user_verify_email",
                            "WITH verified AS ("
                            " UPDATE users SET email_verified_at = clock_timestamp()"
@@ -73,6 +73,7 @@ void user_store_insert(struct pg_tx *tx, const struct user_new *user)
     pg_bind_text_or_null(args, user->pepper_kid);
     pg_bind_text_or_null(args, user->name);
     pg_bind_text_or_null(args, user->locale);
+    pg_bind_time(args, user->created_ms);
 }
 
 void user_store_verify_email(struct pg_tx *tx, struct uuid id, int64_t auth_ver)

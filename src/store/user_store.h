@@ -35,6 +35,7 @@ struct user_new {
     struct str pepper_kid; /* empty: none */
     struct str name;       /* empty: none */
     struct str locale;     /* empty: none */
+    int64_t created_ms;    /* told to the client before it could be read back */
 };
 
 /* ERR_CONFLICT on users_email_canonical_key when the address has an account. Texts are borrowed until

@@ -132,6 +132,16 @@ def test_hung(shop: Service, target: Receiver, fragile: Cluster) -> None:
     login(shop.api, person)
 
 
+def test_hung_while_nobody_asks(shop: Service, fragile: Cluster) -> None:
+    """Readiness does not wait for a request to find out."""
+    fragile.pause()
+    try:
+        wait_until(lambda: shop.ops_status("/readyz") == 503, "not ready", RECOVER_S)
+    finally:
+        fragile.resume()
+    wait_until(lambda: shop.ops_status("/readyz") == 200, "ready again", RECOVER_S)
+
+
 def test_a_flood_meets_a_hung_database(shop: Service, target: Receiver, fragile: Cluster) -> None:
     """More requests than the queues hold: each is answered, none of them late."""
     fragile.pause()

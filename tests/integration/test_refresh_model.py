@@ -35,6 +35,7 @@ STEPS_MIN = 2000
 KEYS = st.sampled_from([None, None, "a", "b"])
 REPLICAS = st.sampled_from(["grace", "strict"])
 WHICH = st.integers(0, 10**6)
+AWAY = st.integers(-4, 4)
 ENDINGS = st.sampled_from(["logout", "bearer", "revoke"])
 
 
@@ -116,13 +117,13 @@ def _machine(world: World) -> type[RuleBasedStateMachine]:
             for _ in range(times):
                 self._present(session, session.generation, replica, key, by_form)
 
-        @rule(pick=WHICH, which=WHICH, replica=REPLICAS, key=KEYS, by_form=st.booleans())
-        def replay(
-            self, pick: int, which: int, replica: str, key: str | None, by_form: bool
-        ) -> None:
+        @rule(pick=WHICH, by=AWAY, replica=REPLICAS, key=KEYS, by_form=st.booleans())
+        def replay(self, pick: int, by: int, replica: str, key: str | None, by_form: bool) -> None:
+            """Any token that was ever given out, counted from the current one."""
             world.steps["replay"] += 1
             session = self._picked(pick)
-            self._present(session, which % len(session.tokens), replica, key, by_form)
+            at = min(max(0, session.generation + by), len(session.tokens) - 1)
+            self._present(session, at, replica, key, by_form)
 
         @rule(pick=WHICH, replica=REPLICAS, key=KEYS)
         def repeat_previous(self, pick: int, replica: str, key: str | None) -> None:
@@ -193,7 +194,7 @@ def _machine(world: World) -> type[RuleBasedStateMachine]:
         def _picked(self, pick: int) -> Session:
             """Mostly one that lives: of those that have ended there is little to tell."""
             living = [one for one in self.known if not one.ended]
-            pool = self.known if pick % 8 == 0 or not living else living
+            pool = self.known if pick % 8 == 7 or not living else living
             return pool[pick // 8 % len(pool)]
 
         def _present(

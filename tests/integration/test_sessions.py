@@ -31,8 +31,7 @@ def _several(service: Service, receiver: Receiver, count: int) -> tuple[Person, 
 def _age(service: Service, session_id: str, column: str) -> None:
     with psycopg.connect(service.database_url, autocommit=True) as connection:
         connection.execute(
-            f"UPDATE sessions SET {column} = clock_timestamp() - interval '1 second'"
-            " WHERE id = %s",
+            f"UPDATE sessions SET {column} = clock_timestamp() - interval '1 second' WHERE id = %s",
             (session_id,),
         )
 
@@ -67,7 +66,8 @@ def test_pages_follow_each_other_without_gap_or_repeat(service, receiver) -> Non
         cursor = reply.json()["next_cursor"]
         query = f"?limit=2&cursor={cursor}" if cursor else ""
     assert [len(page) for page in seen] == [2, 2, 1]
-    assert sum(seen, []) == [session["session_id"] for session in reversed(sessions)]
+    newest_first = [session["session_id"] for session in reversed(sessions)]
+    assert [one for page in seen for one in page] == newest_first
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_end_one_that_is_not_ones_own(service, receiver, what: str) -> None:
 
 
 def test_end_the_others(service, receiver) -> None:
-    person, sessions = _several(service, receiver, 3)
+    _, sessions = _several(service, receiver, 3)
     stranger = confirmed_person(service.api, receiver)
     acting = sessions[1]
 

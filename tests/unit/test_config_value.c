@@ -54,8 +54,7 @@ static void assert_taken(enum config_type type, struct str text)
 
 static void addresses_to_listen_on(void **state)
 {
-    static const char *const good[] = {"0.0.0.0:8000", "127.0.0.1:0", "[::]:8000", "[::1]:65535",
-                                       "localhost:80"};
+    static const char *const good[] = {"0.0.0.0:8000", "127.0.0.1:0", "[::]:8000", "[::1]:65535"};
     static const char *const bad[] = {"",
                                       ":",
                                       ":8000",
@@ -69,6 +68,11 @@ static void addresses_to_listen_on(void **state)
                                       "0.0.0.0:0x50",
                                       "0.0.0.0:99999999999999999999",
                                       "8000",
+                                      "localhost:80", /* a name can mean several */
+                                      "[::1]",
+                                      "::1:80",
+                                      "[127.0.0.1]:80",
+                                      "256.0.0.1:80",
                                       "tcp://0.0.0.0:8000/"};
 
     (void)state;
@@ -93,6 +97,12 @@ static void urls(void **state)
                                       "http://",
                                       "https:///",
                                       "user.example.com",
+                                      "http://:80",
+                                      "http://example.com:",
+                                      "http://example.com:x",
+                                      "http://example.com:0",
+                                      "http://example.com:65536",
+                                      "http:/example.com",
                                       "ftp://example.com",
                                       "HTTPS://example.com",
                                       "https://example.com/",

@@ -51,6 +51,22 @@ static void a_database_is_away_after_a_while(void **state)
     assert_string_equal(told(&health, true), "ready");
 }
 
+/* Workers report in any order: the newest answer counts. */
+static void an_older_answer_says_nothing(void **state)
+{
+    struct health health = {0};
+    int64_t now_ms = clock_mono_ms();
+
+    (void)state;
+    atomic_store(&health.migrated, true);
+    health_database_answered(&health, 0);
+    assert_string_equal(told(&health, false), "database_away");
+    health_database_answered(&health, now_ms);
+    health_database_answered(&health, now_ms - HEALTH_DATABASE_AWAY_MS - 1);
+    assert_int_equal(atomic_load(&health.database_seen_ms), now_ms);
+    assert_string_equal(told(&health, true), "ready");
+}
+
 /* The first thing that a balancer must know of. */
 static void who_stops_is_not_ready(void **state)
 {
@@ -70,6 +86,7 @@ int main(void)
         cmocka_unit_test(it_is_not_ready_before_the_schema_is),
         cmocka_unit_test(it_is_ready_with_schema_and_database),
         cmocka_unit_test(a_database_is_away_after_a_while),
+        cmocka_unit_test(an_older_answer_says_nothing),
         cmocka_unit_test(who_stops_is_not_ready),
     };
 

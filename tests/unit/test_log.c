@@ -291,6 +291,30 @@ static void a_line_that_cannot_be_written_is_counted(void **state)
     (void)close(pipe_ends[1]);
 }
 
+/* As standard output is: a pipe that may block, whose reader has stalled. */
+static void a_reader_that_stalls_stops_nobody(void **state)
+{
+    uint64_t before = log_dropped();
+    uint64_t taken;
+    int pipe_ends[2];
+
+    (void)state;
+    assert_int_equal(pipe(pipe_ends), 0);
+    log_to(pipe_ends[1]);
+    (void)alarm(30); /* a write that waits waits for ever */
+    for (int i = 0; i < 20000 && log_dropped() < before + 100; i++) {
+        log_info("nobody reads this");
+    }
+    assert_int_equal(log_dropped(), before + 100);
+    assert_true(read(pipe_ends[0], memory, sizeof(memory)) > 0);
+    taken = log_dropped();
+    log_info("room again");
+    assert_int_equal(log_dropped(), taken);
+    (void)alarm(0);
+    (void)close(pipe_ends[0]);
+    (void)close(pipe_ends[1]);
+}
+
 enum { WRITERS = 4, LINES_EACH = 500 };
 
 static void *write_long_lines(void *context)
@@ -305,38 +329,59 @@ static void *write_long_lines(void *context)
     return NULL;
 }
 
+struct reading {
+    FILE *stream;
+    uint64_t good;
+    uint64_t bad;
+};
+
+static void *read_long_lines(void *context)
+{
+    static char bytes[2 * LOG_LINE_BYTES_MAX];
+    struct reading *self = context;
+
+    while (fgets(bytes, sizeof(bytes), self->stream) != NULL) {
+        struct str line = str_from(bytes);
+        bool good = line.len > 3000 && line.len <= LOG_LINE_BYTES_MAX &&
+                    str_ends(line, STR("}\n")) && unit_is_json(str_sub(line, 0, line.len - 1));
+
+        self->good += good ? 1 : 0;
+        self->bad += good ? 0 : 1;
+    }
+    return NULL;
+}
+
 /* The pipe is full most of the time, which is when writes larger than PIPE_BUF would mix. */
 static void lines_of_threads_do_not_mix(void **state)
 {
+    uint64_t before = log_dropped();
+    struct reading reading = {.good = 0};
     int64_t names[WRITERS];
     pthread_t threads[WRITERS];
+    pthread_t reader;
     int pipe_ends[2];
-    FILE *stream;
-    unsigned lines = 0;
 
     (void)state;
     assert_int_equal(pipe(pipe_ends), 0);
     log_to(pipe_ends[1]);
+    reading.stream = fdopen(pipe_ends[0], "r");
+    assert_non_null(reading.stream);
+    (void)alarm(60);
+    assert_int_equal(pthread_create(&reader, NULL, read_long_lines, &reading), 0);
     for (int i = 0; i < WRITERS; i++) {
         names[i] = i;
         assert_int_equal(pthread_create(&threads[i], NULL, write_long_lines, &names[i]), 0);
     }
-    stream = fdopen(pipe_ends[0], "r");
-    assert_non_null(stream);
-    for (; lines < WRITERS * LINES_EACH; lines++) {
-        struct str line;
-
-        assert_non_null(fgets(memory, sizeof(memory), stream));
-        line = str_from(memory);
-        assert_true(line.len > 3000 && line.len <= LOG_LINE_BYTES_MAX);
-        assert_true(str_ends(line, STR("}\n")));
-        assert_true(unit_is_json(str_sub(line, 0, line.len - 1)));
-    }
     for (int i = 0; i < WRITERS; i++) {
         assert_int_equal(pthread_join(threads[i], NULL), 0);
     }
-    (void)fclose(stream);
     (void)close(pipe_ends[1]);
+    pthread_join(reader, NULL);
+    (void)alarm(0);
+    (void)fclose(reading.stream);
+    assert_int_equal(reading.bad, 0);
+    assert_true(reading.good >= 16); /* what a pipe takes before anybody reads */
+    assert_int_equal(reading.good + (log_dropped() - before), WRITERS * LINES_EACH);
 }
 
 static void write_at_a_level_that_is_none(void)
@@ -391,6 +436,7 @@ int main(void)
         LOG_TEST(any_bytes_give_a_valid_line),
         LOG_TEST(errno_is_kept),
         LOG_TEST(a_line_that_cannot_be_written_is_counted),
+        LOG_TEST(a_reader_that_stalls_stops_nobody),
         LOG_TEST(lines_of_threads_do_not_mix),
         LOG_TEST(programmers_errors_abort),
     };

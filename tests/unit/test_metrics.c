@@ -235,7 +235,6 @@ static void several_lists(void **state)
     static struct metric second[] = {
         {.name = "t_second", .type = METRIC_GAUGE, .help = "Second."},
     };
-    struct buf buf = buf_over(memory, sizeof(memory));
 
     (void)state;
     metrics_register(second, 1);
@@ -244,10 +243,6 @@ static void several_lists(void **state)
     metrics_register(second, 1);
     assert_line("t_second 3");
     assert_line("# TYPE t_plain_total counter");
-    metrics_describe(&buf);
-    assert_true(unit_is_json(buf_str(&buf)));
-    assert_true(str_ends(buf_str(&buf), STR(",{\"name\":\"t_second\",\"type\":\"gauge\","
-                                            "\"labels\":[],\"help\":\"Second.\"}]")));
 }
 
 static void each_metric_is_rendered_once(void **state)
@@ -271,25 +266,6 @@ static void a_buffer_that_is_too_small_says_so(void **state)
     (void)state;
     metrics_render(&buf);
     assert_true(buf.overflowed);
-    buf = buf_over(small, sizeof(small));
-    metrics_describe(&buf);
-    assert_true(buf.overflowed);
-}
-
-static void described(void **state)
-{
-    struct buf buf = buf_over(memory, sizeof(memory));
-    struct str all = STR_EMPTY;
-    struct str first =
-        STR("[{\"name\":\"t_requests_total\",\"type\":\"counter\",\"labels\":[\"method\","
-            "\"route\",\"status\"],\"help\":\"Requests.\"},{\"name\":\"t_plain_total\","
-            "\"type\":\"counter\",\"labels\":[],\"help\":\"Plain.\"},");
-
-    (void)state;
-    metrics_describe(&buf);
-    assert_int_equal(buf_finish(&buf, &all), OK);
-    assert_true(unit_is_json(all));
-    assert_true(str_starts(all, first));
 }
 
 enum { THREADS = 8, ROUNDS = 4000, TEXTS = 6, SUM_EACH = ROUNDS / 3 * 3 /* of i % 3 */ };
@@ -500,7 +476,6 @@ int main(void)
         cmocka_unit_test(several_lists),
         cmocka_unit_test(each_metric_is_rendered_once),
         cmocka_unit_test(a_buffer_that_is_too_small_says_so),
-        cmocka_unit_test(described),
         cmocka_unit_test(threads_lose_no_count),
         cmocka_unit_test(series_beyond_the_limit_land_in_other),
         cmocka_unit_test(wrong_declarations_abort),

@@ -102,7 +102,7 @@ static void an_event_without_a_token_reads_empty(void **state)
 
 static void only_the_oldest_of_a_subject_is_handed_out(void **state)
 {
-    int64_t first;
+    struct outbox_lease first;
 
     (void)state;
     append_for("s1");
@@ -110,11 +110,11 @@ static void only_the_oldest_of_a_subject_is_handed_out(void **state)
     append_for("s2");
     append_for("s1");
     assert_int_equal(claim(LEASE_MS, 16), 2);
-    first = rows[0].seq < rows[1].seq ? rows[0].seq : rows[1].seq;
+    first = rows[0].lease.seq < rows[1].lease.seq ? rows[0].lease : rows[1].lease;
     assert_int_equal(claim(LEASE_MS, 16), 0); /* leased, and still in the way */
     database_must(outbox_store_delete(database(), &first, 1));
     assert_int_equal(claim(LEASE_MS, 16), 1);
-    assert_int_equal(rows[0].seq, first + 1);
+    assert_int_equal(rows[0].lease.seq, first.seq + 1);
 }
 
 static void a_head_that_waits_blocks_its_subject_alone(void **state)
@@ -126,7 +126,7 @@ static void a_head_that_waits_blocks_its_subject_alone(void **state)
     append_for("s1");
     append_for("s2");
     assert_int_equal(claim(0, 1), 1);
-    failure.seq = rows[0].seq;
+    failure.lease = rows[0].lease;
     database_must(outbox_store_fail(database(), &failure));
     assert_int_equal(claim(LEASE_MS, 16), 1);
     assert_str_equal(rows[0].event.subject, STR("s2"));
@@ -168,46 +168,74 @@ static void never_more_than_asked_for_and_the_longest_due_first(void **state)
     }
     for (int i = 0; i < 5; i++) {
         assert_int_equal(claim(LEASE_MS, 1), 1);
-        seen[i] = rows[0].seq;
+        seen[i] = rows[0].lease.seq;
         assert_true(i == 0 || seen[i] > seen[i - 1]);
     }
     assert_int_equal(claim(LEASE_MS, 1), 0);
 }
 
+static void fail_next(struct outbox_failure failure)
+{
+    assert_int_equal(claim(LEASE_MS, 1), 1);
+    failure.lease = rows[0].lease;
+    database_must(outbox_store_fail(database(), &failure));
+}
+
 static void failures_are_counted_by_kind(void **state)
 {
-    struct outbox_failure failure = {.reason = STR("x")};
-
     (void)state;
     append_for("s1");
-    assert_int_equal(claim(0, 1), 1);
-    failure.seq = rows[0].seq;
-    database_must(outbox_store_fail(database(), &failure)); /* the endpoint's own */
-    failure.counts = true;
-    database_must(outbox_store_fail(database(), &failure));
-    failure.is_rejection = true;
-    database_must(outbox_store_fail(database(), &failure));
+    fail_next((struct outbox_failure){.reason = STR("x")}); /* the endpoint's own */
+    fail_next((struct outbox_failure){.reason = STR("x"), .counts = true});
+    fail_next((struct outbox_failure){.reason = STR("x"), .counts = true, .is_rejection = true});
     database_do("UPDATE outbox SET first_failed_at = first_failed_at - interval '90 s'");
     assert_int_equal(claim(0, 1), 1);
     assert_int_equal(rows[0].attempts, 2);
     assert_int_equal(rows[0].rejections, 1);
     assert_true(rows[0].failing_ms >= 90000 && rows[0].failing_ms < 100000);
+    assert_int_equal(rows[0].faulted_ago_ms, -1);
     assert_int_equal(database_number("SELECT count(*) FROM outbox WHERE last_error = 'x'"), 1);
 }
 
 static void the_endpoints_fault_starts_no_clock(void **state)
 {
-    struct outbox_failure failure = {.reason = STR("refused")};
+    (void)state;
+    append_for("s1");
+    fail_next((struct outbox_failure){.reason = STR("refused"), .is_fault = true});
+    database_do("UPDATE outbox SET faulted_at = faulted_at - interval '90 s'");
+    fail_next((struct outbox_failure){.reason = STR("no connection")}); /* leaves it as it is */
+    assert_int_equal(claim(LEASE_MS, 1), 1);
+    assert_int_equal(rows[0].failing_ms, 0);
+    assert_true(rows[0].faulted_ago_ms >= 90000 && rows[0].faulted_ago_ms < 100000);
+    assert_int_equal(database_number("SELECT count(*) FROM outbox WHERE first_failed_at IS NULL"),
+                     1);
+}
+
+/* One who was stopped for longer than its lease must not meddle with the next one's. */
+static void who_comes_after_its_lease_changes_nothing(void **state)
+{
+    struct outbox_failure failure = {.counts = true, .reason = STR("late")};
+    struct outbox_lease late[2];
 
     (void)state;
     append_for("s1");
-    assert_int_equal(claim(LEASE_MS, 1), 1);
-    failure.seq = rows[0].seq;
+    append_for("s2");
+    assert_int_equal(claim(0, 2), 2);
+    late[0] = rows[0].lease;
+    late[1] = rows[1].lease;
+    assert_int_equal(claim(LEASE_MS, 1), 1); /* the other's, of one of them */
+    for (size_t i = 0; i < 2; i++) {
+        if (late[i].seq == rows[0].lease.seq) {
+            failure.lease = late[i];
+        }
+    }
     database_must(outbox_store_fail(database(), &failure));
-    assert_int_equal(claim(LEASE_MS, 1), 1); /* due at once */
-    assert_int_equal(rows[0].failing_ms, 0);
-    assert_int_equal(database_number("SELECT count(*) FROM outbox WHERE first_failed_at IS NULL"),
-                     1);
+    assert_int_equal(database_number("SELECT count(*) FROM outbox WHERE attempts = 0"), 2);
+    assert_int_equal(claim(LEASE_MS, 2), 1); /* its lease was not cut short */
+    database_must(outbox_store_delete(database(), late, 2));
+    assert_int_equal(database_number("SELECT count(*) FROM outbox"), 2);
+    database_must(outbox_store_delete(database(), &rows[0].lease, 1));
+    assert_int_equal(database_number("SELECT count(*) FROM outbox"), 1);
 }
 
 static void the_dead_do_not_block_and_are_not_handed_out(void **state)
@@ -218,10 +246,10 @@ static void the_dead_do_not_block_and_are_not_handed_out(void **state)
     append_for("s1");
     append_for("s1");
     assert_int_equal(claim(0, 1), 1);
-    failure.seq = rows[0].seq;
+    failure.lease = rows[0].lease;
     database_must(outbox_store_fail(database(), &failure));
     assert_int_equal(claim(LEASE_MS, 16), 1);
-    assert_int_equal(rows[0].seq, failure.seq + 1);
+    assert_int_equal(rows[0].lease.seq, failure.lease.seq + 1);
 }
 
 static void the_parked_do_not_block_and_are_tried_on(void **state)
@@ -233,9 +261,13 @@ static void the_parked_do_not_block_and_are_tried_on(void **state)
     append_for("s1");
     append_for("s1");
     assert_int_equal(claim(0, 1), 1);
-    failure.seq = rows[0].seq;
+    failure.lease = rows[0].lease;
     database_must(outbox_store_fail(database(), &failure));
     failure.is_parked = false; /* once parked it stays so */
+    database_do("UPDATE outbox SET due_at = now() + interval '1 h' WHERE parked_at IS NULL");
+    assert_int_equal(claim(0, 1), 1);
+    failure.lease = rows[0].lease;
+    database_do("UPDATE outbox SET due_at = now() WHERE parked_at IS NULL");
     database_must(outbox_store_fail(database(), &failure));
     assert_int_equal(claim(LEASE_MS, 16), 2); /* the parked one, and its successor */
     assert_int_equal(database_number("SELECT count(*) FROM outbox WHERE parked_at IS NOT NULL"), 1);
@@ -267,7 +299,7 @@ static void a_mail_whose_token_is_dead_says_so(void **state)
 
 static void many_are_deleted_at_once(void **state)
 {
-    int64_t seqs[OUTBOX_CLAIM_MAX];
+    struct outbox_lease leases[OUTBOX_CLAIM_MAX];
 
     (void)state;
     database_do("INSERT INTO outbox (id, subject, type, is_ordered, data)"
@@ -275,10 +307,10 @@ static void many_are_deleted_at_once(void **state)
                 " FROM generate_series(1, 20) AS n");
     assert_int_equal(claim(LEASE_MS, 16), 16);
     for (size_t i = 0; i < 16; i++) {
-        seqs[i] = rows[i].seq;
+        leases[i] = rows[i].lease;
     }
-    database_must(outbox_store_delete(database(), seqs, 16));
-    database_must(outbox_store_delete(database(), seqs, 16)); /* gone already: nothing */
+    database_must(outbox_store_delete(database(), leases, 16));
+    database_must(outbox_store_delete(database(), leases, 16)); /* gone already: nothing */
     assert_int_equal(database_number("SELECT count(*) FROM outbox"), 4);
 }
 
@@ -321,7 +353,7 @@ static void *claim_all(void *context)
             abort();
         }
         for (size_t i = 0; i < got.count; i++) {
-            self->seqs[self->count++] = got.rows[i].seq;
+            self->seqs[self->count++] = got.rows[i].lease.seq;
         }
     }
     pg_free(pg);
@@ -402,6 +434,7 @@ int main(void)
         cmocka_unit_test_setup(never_more_than_asked_for_and_the_longest_due_first, empty),
         cmocka_unit_test_setup(failures_are_counted_by_kind, empty),
         cmocka_unit_test_setup(the_endpoints_fault_starts_no_clock, empty),
+        cmocka_unit_test_setup(who_comes_after_its_lease_changes_nothing, empty),
         cmocka_unit_test_setup(the_dead_do_not_block_and_are_not_handed_out, empty),
         cmocka_unit_test_setup(the_parked_do_not_block_and_are_tried_on, empty),
         cmocka_unit_test_setup(the_parked_do_not_wait_for_older_ones, empty),

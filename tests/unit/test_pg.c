@@ -2,8 +2,13 @@
 /* Against a real PostgreSQL. */
 #include "unit.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
 
 #include "clock.h"
 #include "crypto.h"
@@ -78,18 +83,36 @@ static void server_stop(void)
     server.pid = 0;
 }
 
+/* `listen` are the addresses beside its socket, `port` the one of both. */
+static void server_start_at(const char *listen, int port)
+{
+    char addresses[64];
+    char number[16];
+    char *arguments[] = {
+        (char[]){"postgres"}, (char[]){"-D"}, server.data,    (char[]){"-k"}, server.folder,
+        (char[]){"-c"},       addresses,      (char[]){"-p"}, number,         NULL};
+
+    (void)snprintf(addresses, sizeof addresses, "listen_addresses=%s", listen);
+    (void)snprintf(number, sizeof number, "%d", port);
+    server.pid = test_postgres_run(&server, arguments);
+}
+
 static void server_start(void)
 {
-    char *arguments[] = {(char[]){"postgres"},
-                         (char[]){"-D"},
-                         server.data,
-                         (char[]){"-k"},
-                         server.folder,
-                         (char[]){"-c"},
-                         (char[]){"listen_addresses="},
-                         NULL};
+    server_start_at("", 5432);
+}
 
-    server.pid = test_postgres_run(&server, arguments);
+static void await_ready(struct pg *pg)
+{
+    int64_t until_ms = clock_mono_ms() + POSTGRES_START_MS;
+
+    do {
+        if (clock_mono_ms() > until_ms) {
+            fail_msg("the server does not come: %s", pg_message(pg));
+        }
+        pg_deadline(pg, clock_mono_ms() + 1000);
+    } while (pg_ready(pg) != OK);
+    pg_deadline(pg, clock_mono_ms() + CALL_MS);
 }
 
 static struct pg *new_pg(const char *name)
@@ -300,6 +323,210 @@ static void next_host_is_tried(void **state)
     assert_ok(pg, pg_ready(pg));
 }
 
+/* Connections to it are made, by the kernel, and nobody speaks. Its port. */
+static int listen_silently(int *port)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
+    socklen_t length = sizeof address;
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    assert_true(listener >= 0);
+    assert_int_equal(bind(listener, (struct sockaddr *)&address, length), 0);
+    assert_int_equal(listen(listener, 16), 0);
+    assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &length), 0);
+    *port = ntohs(address.sin_port);
+    return listener;
+}
+
+/* It has its share of the time, once: the next connection begins with the host that worked. */
+static void silent_host_leaves_time_for_the_next(void **state)
+{
+    enum { ALL_MS = 1500 };
+    char url[256];
+    int port = 0;
+    int listener = listen_silently(&port);
+    const struct pg_options options = {.url = url, .connect_timeout_ms = ALL_MS};
+    PG *pg = pg_new(&options);
+    int64_t start_ms = clock_mono_ms();
+
+    (void)state;
+    (void)snprintf(url, sizeof url,
+                   "host=127.0.0.1,127.0.0.1,%s port=%d,%d,5432 dbname=postgres user=owner",
+                   server.folder, port, port);
+    pg_deadline(pg, start_ms + CALL_MS);
+    assert_ok(pg, pg_ready(pg));
+    assert_true(clock_mono_ms() - start_ms >= ALL_MS * 2 / 3 - 2);
+    assert_true(clock_mono_ms() - start_ms < ALL_MS);
+    pg_link_close(pg);
+    start_ms = clock_mono_ms();
+    assert_ok(pg, pg_ready(pg));
+    assert_true(clock_mono_ms() - start_ms < ALL_MS / 3);
+    close(listener);
+}
+
+static void silent_hosts_meet_the_deadline(void **state)
+{
+    char url[256];
+    int port = 0;
+    int listener = listen_silently(&port);
+    const struct pg_options options = {.url = url, .connect_timeout_ms = CALL_MS};
+    PG *pg = pg_new(&options);
+    int64_t start_ms = clock_mono_ms();
+
+    (void)state;
+    (void)snprintf(url, sizeof url, "postgresql://owner@127.0.0.1:%d,127.0.0.2:1,127.0.0.1:%d/x",
+                   port, port);
+    pg_deadline(pg, start_ms + SHORT_MS);
+    assert_int_equal(pg_ready(pg), ERR_UNAVAILABLE);
+    assert_true(clock_mono_ms() - start_ms >= SHORT_MS - 2);
+    assert_true(clock_mono_ms() - start_ms < SHORT_MS + 2000);
+    close(listener);
+}
+
+/* A host that has been made a reader is passed over. */
+static void reader_is_passed_over(void **state)
+{
+    char url[256];
+    const struct pg_options options = {.url = url, .connect_timeout_ms = CALL_MS};
+    PG *owner = new_pg("owner");
+    PG *pg = pg_new(&options);
+
+    (void)state;
+    (void)snprintf(url, sizeof url, "host=/nowhere,%s,%s dbname=postgres user=owner", server.folder,
+                   server.folder);
+    assert_ok(owner, pg_ready(owner));
+    assert_ok(owner, pg_execute(owner, "ALTER ROLE owner SET default_transaction_read_only = on"));
+    pg_deadline(pg, clock_mono_ms() + CALL_MS);
+    assert_int_equal(pg_ready(pg), ERR_UNAVAILABLE);
+    assert_non_null(strstr(pg_message(pg), "read-only"));
+    assert_int_equal(pg->host, 3); /* every one was tried */
+    assert_ok(owner, pg_execute(owner, "ALTER ROLE owner RESET default_transaction_read_only"));
+}
+
+static void names_are_resolved(void **state)
+{
+    static const struct pg_statement client = {.sql = "SELECT host(inet_client_addr())"};
+    const struct pg_args none = {.count = 0};
+    char url[64];
+    int port = 0;
+    int listener = listen_silently(&port);
+    const struct pg_options options = {.url = url, .connect_timeout_ms = CALL_MS};
+    PG *pg = pg_new(&options);
+    PG *after = new_pg("after");
+    PG_ROWS rows = {.result = NULL};
+
+    (void)state;
+    (void)snprintf(url, sizeof url, "postgresql://owner@localhost:%d/postgres", port);
+    close(listener); /* the port is free now */
+    server_stop();
+    server_start_at("127.0.0.1", port);
+    await_ready(pg);
+    assert_ok(pg, pg_query(pg, &client, &none, &rows));
+    assert_str_equal(pg_text(&rows, 0, 0), STR("127.0.0.1"));
+    server_stop();
+    server_start();
+    await_ready(after);
+}
+
+static void wrong_names_are_told(void **state)
+{
+    const struct pg_options options = {.url = "host=no-such-host.invalid",
+                                       .connect_timeout_ms = CALL_MS};
+    PG *pg = pg_new(&options);
+
+    (void)state;
+    pg_deadline(pg, clock_mono_ms() + CALL_MS);
+    assert_int_equal(pg_ready(pg), ERR_UNAVAILABLE);
+    assert_non_null(strstr(pg_message(pg), "name"));
+}
+
+/* A name server of our own that never answers. False: may not. */
+static bool resolve_by_silence(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(53)};
+    int listener = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    char path[64];
+    FILE *file;
+
+    (void)snprintf(path, sizeof path, "%s/resolv.conf", server.folder);
+    file = fopen(path, "w");
+    if (file == NULL || fputs("nameserver 127.0.0.153\noptions timeout:20\n", file) < 0 ||
+        fclose(file) != 0 || inet_pton(AF_INET, "127.0.0.153", &address.sin_addr) != 1) {
+        return false;
+    }
+    return bind(listener, (struct sockaddr *)&address, sizeof address) == 0 &&
+           unshare(CLONE_NEWNS) == 0 && mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+           mount(path, "/etc/resolv.conf", NULL, MS_BIND, NULL) == 0;
+}
+
+enum { SILENCE_OK, SILENCE_FORBIDDEN, SILENCE_WRONG_ERROR, SILENCE_LATE, SILENCE_NO_NEXT };
+
+static int silent_name_server_in_child(void)
+{
+    char url[128];
+    const struct pg_options options = {.url = url, .connect_timeout_ms = CALL_MS};
+    struct pg *pg = pg_new(&options);
+    int64_t start_ms = clock_mono_ms();
+
+    if (!resolve_by_silence()) {
+        return SILENCE_FORBIDDEN;
+    }
+    (void)snprintf(url, sizeof url, "host=db.example.com dbname=postgres user=owner");
+    for (int i = 1; i <= 3; i++) {
+        pg_link_tried(pg, true); /* due at once */
+        pg_deadline(pg, clock_mono_ms() + SHORT_MS);
+        if (pg_ready(pg) != ERR_UNAVAILABLE || strstr(pg_message(pg), "in time") == NULL) {
+            return SILENCE_WRONG_ERROR;
+        }
+        if (clock_mono_ms() - start_ms > i * SHORT_MS + 2000) {
+            return SILENCE_LATE;
+        }
+    }
+    (void)snprintf(url, sizeof url, "host=db.example.com,%s dbname=postgres user=owner",
+                   server.folder);
+    pg_link_tried(pg, true);
+    pg_deadline(pg, clock_mono_ms() + 2000);
+    if (pg_ready(pg) != OK) {
+        return SILENCE_NO_NEXT;
+    }
+    pg_free(pg); /* with the look-up under way */
+    return SILENCE_OK;
+}
+
+/* In a child, for /etc/resolv.conf is to be another; the first of the tests that look up a name,
+ * because libc's threads for it do not outlive a fork, and libc does not know. */
+static void silent_name_server_meets_the_deadline(void **state)
+{
+    pid_t child = fork();
+    int status = 0;
+
+    (void)state;
+    assert_true(child >= 0);
+    if (child == 0) {
+        _exit(silent_name_server_in_child());
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    if (WEXITSTATUS(status) == SILENCE_FORBIDDEN) {
+        skip();
+    }
+    assert_int_equal(WEXITSTATUS(status), SILENCE_OK);
+}
+
+static void wrong_url_is_told(void **state)
+{
+    const struct pg_options options = {.url = "postgresql://u:secret@[::1/x",
+                                       .connect_timeout_ms = CALL_MS};
+    PG *pg = pg_new(&options);
+
+    (void)state;
+    pg_deadline(pg, clock_mono_ms() + CALL_MS);
+    assert_int_equal(pg_ready(pg), ERR_UNAVAILABLE);
+    assert_non_null(strstr(pg_message(pg), "URL"));
+    assert_null(strstr(pg_message(pg), "secret"));
+}
+
 static void readers_are_refused(void **state)
 {
     PG *owner = new_pg("owner");
@@ -441,6 +668,47 @@ static void sqlstates_map(void **state)
         assert_int_equal(pg_connected(pg), rows[i].stays);
     }
     assert_int_equal(number_of(pg, "SELECT 1"), 1);
+}
+
+/* What one call failed with is not told of the next. */
+static void success_has_no_message(void **state)
+{
+    PG *pg = new_pg("message");
+    struct pg_tx tx;
+
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        struct pg_args args = {.count = 0};
+        PG_ROWS none = {.result = NULL};
+
+        pg_bind_i64(&args, 7);
+        assert_int_equal(
+            commit_two(pg, &statements[CONFLICT_LATE], 7, &statements[CONFLICT_LATE], 7),
+            ERR_CONFLICT);
+        assert_string_not_equal(pg_constraint(pg), "");
+        pg_tx_begin(&tx, pg);
+        assert_ok(pg, i == 0   ? pg_ready(pg)
+                      : i == 1 ? pg_query(pg, &statements[BUMP], &args, &none)
+                      : i == 2 ? pg_tx_commit(&tx)
+                               : pg_execute(pg, "SELECT 1"));
+        assert_string_equal(pg_message(pg), "");
+        assert_string_equal(pg_sqlstate(pg), "");
+        assert_string_equal(pg_constraint(pg), "");
+    }
+}
+
+/* An attempt to connect that is not due fails for the reason of the last one. */
+static void refusal_keeps_its_reason(void **state)
+{
+    const struct pg_options options = {.url = "host=/nowhere", .connect_timeout_ms = CALL_MS};
+    PG *pg = pg_new(&options);
+
+    (void)state;
+    pg_deadline(pg, clock_mono_ms() + CALL_MS);
+    for (int i = 0; i < 8; i++) {
+        assert_int_equal(pg_ready(pg), ERR_UNAVAILABLE);
+        assert_non_null(strstr(pg_message(pg), "/nowhere"));
+    }
 }
 
 static void wrong_statement_is_internal(void **state)
@@ -641,6 +909,50 @@ static void hung_backend_meets_the_deadline(void **state)
     assert_false(pg_connected(pg));
 }
 
+/* An open connection does not tell; the ping does. */
+static void hung_backend_fails_the_ping(void **state)
+{
+    PG *pg = new_pg("hung");
+    pid_t backend = (pid_t)number_of(pg, "SELECT pg_backend_pid()");
+    int64_t answered_ms = pg_answered_ms(pg);
+    int64_t start_ms = clock_mono_ms();
+    enum error looked;
+    enum error pinged;
+
+    (void)state;
+    assert_int_equal(kill(backend, SIGSTOP), 0);
+    pg_deadline(pg, start_ms + SHORT_MS);
+    looked = pg_ready(pg);
+    pinged = pg_ping(pg);
+    (void)kill(backend, SIGCONT);
+    assert_int_equal(looked, OK);
+    assert_int_equal(pinged, ERR_UNAVAILABLE);
+    assert_true(clock_mono_ms() - start_ms < SHORT_MS + 2000);
+    assert_true(pg_answered_ms(pg) == answered_ms);
+    assert_false(pg_connected(pg));
+}
+
+static void ping_is_an_answer(void **state)
+{
+    PG *pg = new_pg("victim");
+    int64_t first_ms;
+
+    (void)state;
+    assert_true(pg_answered_ms(pg) == 0);
+    assert_ok(pg, pg_ping(pg)); /* connects */
+    first_ms = pg_answered_ms(pg);
+    assert_true(first_ms > 0 && first_ms <= clock_mono_ms());
+    while (clock_mono_ms() == first_ms) {
+    }
+    assert_ok(pg, pg_ready(pg));
+    assert_true(pg_answered_ms(pg) == first_ms);
+    assert_ok(pg, pg_ping(pg));
+    assert_true(pg_answered_ms(pg) > first_ms);
+    terminate_victim();
+    assert_ok(pg, pg_ping(pg)); /* by a new connection */
+    assert_int_equal(number_of(pg, "SELECT 1"), 1);
+}
+
 /* More than the socket takes, to a server that does not read. */
 static void hung_backend_while_sending(void **state)
 {
@@ -730,7 +1042,6 @@ static void back_off_grows_and_ends(void **state)
 static void restart_is_survived(void **state)
 {
     PG *pg = new_pg("restart");
-    int64_t until_ms;
     int64_t start_ms;
 
     (void)state;
@@ -744,12 +1055,7 @@ static void restart_is_survived(void **state)
     }
     assert_true(clock_mono_ms() - start_ms < 2000); /* refusals cost nothing */
     server_start();
-    until_ms = clock_mono_ms() + POSTGRES_START_MS;
-    do {
-        assert_true(clock_mono_ms() < until_ms);
-        pg_deadline(pg, clock_mono_ms() + 1000);
-    } while (pg_ready(pg) != OK);
-    pg_deadline(pg, clock_mono_ms() + CALL_MS);
+    await_ready(pg);
     assert_int_equal(number_of(pg, "SELECT 1"), 1);
 }
 
@@ -788,6 +1094,13 @@ int main(void)
         cmocka_unit_test(session_is_set_up),
         cmocka_unit_test(tools_take_their_time),
         cmocka_unit_test(next_host_is_tried),
+        cmocka_unit_test(silent_host_leaves_time_for_the_next),
+        cmocka_unit_test(silent_hosts_meet_the_deadline),
+        cmocka_unit_test(reader_is_passed_over),
+        cmocka_unit_test(silent_name_server_meets_the_deadline),
+        cmocka_unit_test(names_are_resolved),
+        cmocka_unit_test(wrong_names_are_told),
+        cmocka_unit_test(wrong_url_is_told),
         cmocka_unit_test(readers_are_refused),
         cmocka_unit_test(large_values_pass),
         cmocka_unit_test(pipeline_is_all_or_nothing),
@@ -795,6 +1108,8 @@ int main(void)
         cmocka_unit_test(conflict_names_its_constraint),
         cmocka_unit_test(deferred_conflict_is_seen),
         cmocka_unit_test(sqlstates_map),
+        cmocka_unit_test(success_has_no_message),
+        cmocka_unit_test(refusal_keeps_its_reason),
         cmocka_unit_test(wrong_statement_is_internal),
         cmocka_unit_test(notices_are_swallowed),
         cmocka_unit_test(execute_takes_several_statements),
@@ -805,6 +1120,8 @@ int main(void)
         cmocka_unit_test(deadlock_is_tried_again),
         cmocka_unit_test(second_collision_is_final),
         cmocka_unit_test(hung_backend_meets_the_deadline),
+        cmocka_unit_test(hung_backend_fails_the_ping),
+        cmocka_unit_test(ping_is_an_answer),
         cmocka_unit_test(hung_backend_while_sending),
         cmocka_unit_test(hung_server_refuses_in_time),
         cmocka_unit_test(start_failures_have_their_sqlstate),

@@ -399,7 +399,8 @@ static void the_endpoints_fault_opens_the_circuit(void **state)
         relay_wake(relay);
         receiver_await(receiver, OUTBOX_CLAIM_MAX + 1); /* the first lot, and a probe */
         assert_int_equal(database_number("SELECT count(*) FROM outbox WHERE attempts > 0"
-                                         " OR first_failed_at IS NOT NULL"),
+                                         " OR first_failed_at IS NOT NULL"
+                                         " OR dead_at IS NOT NULL OR parked_at IS NOT NULL"),
                          0);
         assert_true(receiver_count(receiver) < 30); /* not all forty, over and over */
         atomic_store(&first.count, 0);
@@ -407,6 +408,50 @@ static void the_endpoints_fault_opens_the_circuit(void **state)
         relay_stop(relay);
         receiver_stop(receiver);
     }
+}
+
+static bool refuse_the_poisoned(struct receiver *self, int fd, const struct received *request)
+{
+    (void)self;
+    return receiver_status(fd, strstr(request->body, "poison") != NULL ? 403 : 204);
+}
+
+/* A filter before the endpoint that dislikes one event: the rest flows, and it is given up. */
+static void a_fault_that_one_event_alone_meets_is_its_own(void **state)
+{
+    static const char *const left = "SELECT count(*) FROM outbox WHERE subject LIKE 'good%'";
+    struct receiver *receiver = receiver_start(0, refuse_the_poisoned, NULL);
+    struct relay *relay = notified_relay(receiver->url);
+    const int64_t until_ms = clock_mono_ms() + 30000;
+    struct outbox_event poison = event_of("bad");
+    int64_t refused = 0;
+    char subject[16];
+
+    (void)state;
+    poison.data = STR("{\"email\":\"poison\"}");
+    append(poison);
+    append(event_of("bad")); /* waits behind it */
+    relay_wake(relay);
+    database_await("SELECT count(*) FROM outbox WHERE faulted_at IS NOT NULL AND attempts = 0", 1);
+    for (int i = 0; refused < 1; i++) {
+        const int64_t began_ms = clock_mono_ms();
+
+        assert_true(began_ms < until_ms);
+        (void)snprintf(subject, sizeof(subject), "good%d", i);
+        append(event_of(subject));
+        relay_wake(relay);
+        database_await(left, 0);
+        /* The first one may find the circuit open, which is closed for good then. */
+        assert_true(i == 0 || clock_mono_ms() - began_ms < 900);
+        refused = database_number("SELECT count(*) FROM outbox WHERE dead_at IS NOT NULL");
+        (void)poll(NULL, 0, 10);
+    }
+    database_await("SELECT count(*) FROM outbox WHERE dead_at IS NULL", 0);
+    relay_stop(relay);
+    assert_int_equal(database_number("SELECT count(*) FROM outbox WHERE attempts = 3"
+                                     " AND rejections = 3 AND last_error = 'status 403'"),
+                     1);
+    receiver_stop(receiver);
 }
 
 static void no_connection_loses_nothing(void **state)
@@ -637,6 +682,7 @@ int main(void)
         cmocka_unit_test_setup(three_rejections_make_a_dead_letter, empty),
         cmocka_unit_test_setup(a_head_that_fails_for_long_is_parked, empty),
         cmocka_unit_test_setup(the_endpoints_fault_opens_the_circuit, empty),
+        cmocka_unit_test_setup(a_fault_that_one_event_alone_meets_is_its_own, empty),
         cmocka_unit_test_setup(no_connection_loses_nothing, empty),
         cmocka_unit_test_setup(a_time_out_is_an_attempt, empty),
         cmocka_unit_test_setup(a_slow_call_does_not_hold_up_the_rest, empty),

@@ -41,7 +41,7 @@ static void without_an_answer(void **state)
         enum retry_fate fate;
         const char *reason;
     } rows[] = {
-        {HTTP_NO_CONNECTION, RETRY_ENDPOINT, "no_connection"},
+        {HTTP_NO_CONNECTION, RETRY_AWAY, "no_connection"},
         {HTTP_TIMED_OUT, RETRY_LATER, "timeout"},
         {HTTP_BROKEN, RETRY_LATER, "broken"},
     };
@@ -85,10 +85,28 @@ static void the_endpoints_fault_costs_the_event_nothing(void **state)
 
     (void)state;
     in.rejections = 2;
-    in.failing_ms = 900000;
     out = retry_plan(RETRY_ENDPOINT, &in, UINT64_MAX);
     assert_false(out.counts || out.is_rejection || out.is_dead || out.is_parked);
-    assert_int_equal(out.retry_in_ms, 0);
+    assert_true(out.is_fault);
+    in.others_accepted = true; /* proves nothing where nobody answered */
+    in.failing_ms = 900000;
+    out = retry_plan(RETRY_AWAY, &in, UINT64_MAX);
+    assert_false(out.counts || out.is_rejection || out.is_dead || out.is_parked || out.is_fault);
+}
+
+static void a_fault_that_only_one_event_meets_is_its_own(void **state)
+{
+    struct retry_state in = fresh_head;
+
+    (void)state;
+    in.others_accepted = true;
+    for (in.rejections = 0; in.rejections < 3; in.rejections++) {
+        const struct outbox_failure out = retry_plan(RETRY_ENDPOINT, &in, 700);
+
+        assert_true(out.counts && out.is_rejection && out.is_fault);
+        assert_int_equal(out.is_dead, in.rejections == 2);
+        assert_int_equal(out.retry_in_ms, 700);
+    }
 }
 
 static void the_third_rejection_is_the_last(void **state)
@@ -128,6 +146,7 @@ static void a_head_is_parked_after_its_time(void **state)
     in.failing_ms = 300000;
     assert_true(retry_plan(RETRY_LATER, &in, 1).is_parked);
     assert_true(retry_plan(RETRY_REJECTED, &in, 1).is_parked);
+    assert_true(retry_plan(RETRY_ENDPOINT, &in, 1).is_parked);
     in.is_ordered = false;
     assert_false(retry_plan(RETRY_LATER, &in, 1).is_parked);
 }
@@ -167,6 +186,7 @@ int main(void)
         cmocka_unit_test(without_an_answer),
         cmocka_unit_test(back_off_is_full_jitter_up_to_the_cap),
         cmocka_unit_test(the_endpoints_fault_costs_the_event_nothing),
+        cmocka_unit_test(a_fault_that_only_one_event_meets_is_its_own),
         cmocka_unit_test(the_third_rejection_is_the_last),
         cmocka_unit_test(other_failures_never_kill),
         cmocka_unit_test(a_head_is_parked_after_its_time),

@@ -62,7 +62,6 @@ static void bodies_fit_their_structs(void **state)
         if (body == NULL) {
             continue;
         }
-        assert_true(body->struct_bytes <= REQUEST_BODY_STRUCT_BYTES_MAX);
         for (size_t j = 0; j < body->count; j++) {
             assert_int_equal(body->fields[j].type, JSON_TYPE_TEXT);
             assert_true(body->fields[j].offset + sizeof(struct str) <= body->struct_bytes);

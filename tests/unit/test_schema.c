@@ -220,10 +220,42 @@ static void the_lock_is_waited_for_until_the_deadline(void **state)
     migrate_into(&run);
     assert_int_equal(run.error, ERR_UNAVAILABLE);
     assert_true(clock_mono_ms() - began_ms < 5000);
-    assert_int_equal(number("SELECT count(*) FROM schema_migrations"), 0);
+    assert_string_equal(run.why, "another instance is migrating the schema");
+    assert_int_equal(number("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"), 0);
     pg_free(holder); /* and the lock with it */
     (void)must_migrate();
     await_no_advisory_lock();
+}
+
+/* The owner migrates; the service's own role may do no more than use what is there. */
+static void a_role_without_ddl_starts_on_a_migrated_database(void **state)
+{
+    const struct pg_options with = {.url = url, .connect_timeout_ms = POSTGRES_CALL_MS};
+    struct pg *owner = pg_new(&with);
+    struct pg_options as_app = options();
+    static struct run run;
+    struct arena arena;
+
+    (void)state;
+    pg_deadline(owner, clock_mono_ms() + POSTGRES_CALL_MS);
+    assert_int_equal(pg_execute(owner, "DROP ROLE IF EXISTS app; CREATE ROLE app LOGIN;"
+                                       " REVOKE CREATE ON SCHEMA public FROM PUBLIC"),
+                     OK);
+    as_app.user = "app";
+    arena_init(&arena, run.memory, sizeof(run.memory));
+    assert_int_equal(
+        schema_migrate(&as_app, &arena, clock_mono_ms() + POSTGRES_CALL_MS, &run.report, &run.why),
+        ERR_CONFIG);
+    assert_non_null(strstr(run.why, "42501")); /* there is something to do, and it may not */
+    arena_reset(&arena);
+    (void)must_migrate();
+    assert_int_equal(pg_execute(owner, "GRANT SELECT ON ALL TABLES IN SCHEMA public TO app"), OK);
+    assert_int_equal(
+        schema_migrate(&as_app, &arena, clock_mono_ms() + POSTGRES_CALL_MS, &run.report, &run.why),
+        OK);
+    assert_int_equal(run.report.applied, 0);
+    assert_int_equal(pg_execute(owner, "DROP OWNED BY app; DROP ROLE app"), OK);
+    pg_free(owner);
 }
 
 static void a_database_that_is_away_is_told(void **state)
@@ -343,6 +375,7 @@ int main(void)
         TEST(a_newer_schema_is_taken),
         TEST(a_migration_that_fails_leaves_nothing),
         TEST(the_lock_is_waited_for_until_the_deadline),
+        TEST(a_role_without_ddl_starts_on_a_migrated_database),
         TEST(a_database_that_is_away_is_told),
         TEST(a_database_that_does_not_exist_is_told),
         TEST(an_arena_that_is_too_small_is_told),

@@ -158,6 +158,16 @@ static void one_bad_key_refuses_the_set(void **state)
     assert_refused(JWT);
 }
 
+static void a_kid_names_one_key(void **state)
+{
+    char text[2 * SIGNING_JWK_BYTES_MAX + 16];
+
+    (void)state;
+    (void)snprintf(text, sizeof(text), "{\"keys\":[%s,%s]}", jwk, jwk);
+    put(JWT, text);
+    assert_refused(JWT);
+}
+
 static void a_bad_keyring_is_named(void **state)
 {
     (void)state;
@@ -266,10 +276,15 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(all_three_are_loaded),          TEST(a_jwk_set_is_loaded_in_its_order),
-        TEST(a_set_has_one_to_four_keys),    TEST(what_is_no_key_is_refused),
-        TEST(one_bad_key_refuses_the_set),   TEST(a_bad_keyring_is_named),
-        TEST(bad_webhook_secrets_are_named), TEST(a_file_that_is_not_there_is_named),
+        TEST(all_three_are_loaded),
+        TEST(a_jwk_set_is_loaded_in_its_order),
+        TEST(a_set_has_one_to_four_keys),
+        TEST(what_is_no_key_is_refused),
+        TEST(one_bad_key_refuses_the_set),
+        TEST(a_kid_names_one_key),
+        TEST(a_bad_keyring_is_named),
+        TEST(bad_webhook_secrets_are_named),
+        TEST(a_file_that_is_not_there_is_named),
         TEST(a_secret_is_not_repeated),
     };
 

@@ -73,7 +73,13 @@ LENGTHS = [
     Raw("folded length", "9112 5.2", post(b"Content-Length:", b" " + SIZE), BAD),
     Raw("no length", "9112 6.3", post(body=b""), (400, 411), closed=None),
     Raw("length 0", "9112 6.3", post(b"Content-Length: 0", body=b""), BAD, closed=False),
-    Raw("body longer than length", "9112 6.3", sized(b"2", b"{}" + b"x" * 9 + CRLF * 2), (422,), 2),
+    Raw(
+        "body longer than length",
+        "9112 6.3",
+        sized(b"2", b"{}GET x HTTP/9.9" + CRLF * 2),
+        (422,),
+        2,
+    ),
 ]
 
 CODINGS = [

@@ -12,7 +12,9 @@ BODY = b'{"email":"raw@example.com"}'
 @dataclass(frozen=True)
 class Raw:
     """`statuses` are those that may answer the first request, `answers` how many requests are
-    answered in all. `closed` None: either will do."""
+    answered in all. `closed` None: either will do. `is_no_http`: a first line that does not begin
+    as a request, or holds a NUL. libmicrohttpd hangs up on such without an answer, which is safe:
+    the 400 of RFC 9112 section 3 is a SHOULD."""
 
     name: str
     clause: str
@@ -21,6 +23,7 @@ class Raw:
     answers: int = 1
     closed: bool | None = True
     head: bool = False
+    is_no_http: bool = False
 
 
 def message(line: bytes, *fields: bytes, body: bytes = b"") -> bytes:

@@ -48,7 +48,7 @@ static inline enum error try_register(const char *email, struct str password, st
 static inline struct uuid newest_attempt(void)
 {
     static const struct pg_statement newest = {
-        .sql = "SELECT id FROM registrations ORDER BY id DESC LIMIT 1"};
+        .sql = "SELECT id FROM registrations ORDER BY expires_at DESC LIMIT 1"};
     struct pg_args args = {0};
     PG_ROWS rows = {0};
 

@@ -76,7 +76,8 @@ static inline bool notified_ok(struct receiver *self, int fd, const struct recei
 /* An attempt waits for its back-off: not in a test. */
 static inline void notified_hurry(void)
 {
-    database_do("UPDATE outbox SET due_at = now() WHERE attempts > 0 AND due_at > now()");
+    database_do("UPDATE outbox SET due_at = now()"
+                " WHERE attempts > 0 AND due_at > now() AND leased_at IS NULL");
 }
 
 /* Until the outbox holds so many events; those that wait are hurried along. */

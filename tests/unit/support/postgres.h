@@ -58,7 +58,7 @@ static inline const struct passwd *test_postgres_account(void)
     return account != NULL ? account : getpwnam("nobody");
 }
 
-static inline pid_t test_postgres_run(struct test_postgres *self, char *const arguments[])
+static inline pid_t test_postgres_run(struct test_postgres *self, char *arguments[])
 {
     char program[96];
     pid_t child;
@@ -80,6 +80,7 @@ static inline pid_t test_postgres_run(struct test_postgres *self, char *const ar
     if (chdir(self->folder) == 0) {
         const int log = open("log", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 
+        arguments[0] = program; /* initdb looks for its siblings where it was called */
         (void)dup2(log, STDOUT_FILENO);
         (void)dup2(log, STDERR_FILENO);
         (void)execv(program, arguments);

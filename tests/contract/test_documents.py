@@ -11,15 +11,10 @@ from support.events import schemas
 from support.openapi import METHODS, document
 from support.paths import EVENTS
 
-JSON, FORM = "application/json", "application/x-www-form-urlencoded"
-# Others may add members to these (RFC 8414 section 3.2, RFC 6749 section 3.2).
-OPEN = {"Metadata", "OAuthTokenRequest", "OAuthRevokeRequest"}
 ENVELOPE = {
     *("id", "source", "specversion", "type", "subject", "time"),
     *("datacontenttype", "sequence", "data"),
 }
-
-
 # RFC 8414 section 2 and RFC 6749 section 3.2 have others' members in them, to be ignored.
 OPEN = {"Metadata", "OAuthTokenRequest", "OAuthRevokeRequest"}
 

@@ -15,8 +15,6 @@ ENVELOPE = {
     *("id", "source", "specversion", "type", "subject", "time"),
     *("datacontenttype", "sequence", "data"),
 }
-
-
 # RFC 8414 section 2 and RFC 6749 section 3.2 have others' members in them, to be ignored.
 OPEN = {"Metadata", "OAuthTokenRequest", "OAuthRevokeRequest"}
 

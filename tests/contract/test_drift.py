@@ -154,6 +154,11 @@ def test_metadata(service: Service) -> None:
     assert plain == service.api.get("/.well-known/openid-configuration").json()
     assert plain["issuer"] == service.url
     assert plain["jwks_uri"] == f"{service.url}/.well-known/jwks.json"
+    assert plain["token_endpoint"] == f"{service.url}/oauth2/token"
+    assert plain["revocation_endpoint"] == f"{service.url}/oauth2/revoke"
+    assert plain["grant_types_supported"] == ["refresh_token"]
+    assert plain["token_endpoint_auth_methods_supported"] == ["none"]
+    assert plain["revocation_endpoint_auth_methods_supported"] == ["none"]
 
 
 def test_heads_are_those_of_get(service: Service) -> None:

@@ -384,6 +384,8 @@ static void bounds_are_said_as_they_are_written(void **state)
                      STR("a duration from 30s to 1h, as in 90s, 5m, 12h or 7d"));
     assert_str_equal(takes(CONFIG_DURATION, 300, 31536000),
                      STR("a duration from 5m to 365d, as in 90s, 5m, 12h or 7d"));
+    assert_str_equal(takes(CONFIG_DURATION, 0, 600),
+                     STR("a duration from 0s to 10m, as in 90s, 5m, 12h or 7d"));
     assert_str_equal(takes(CONFIG_NUMBER, 8, 64), STR("a whole number from 8 to 64"));
 }
 

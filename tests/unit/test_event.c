@@ -100,6 +100,10 @@ static void data_holds_what_the_schema_says(void **state)
     event = event_session_revoked(&arena, STR("s1"), session_id(), "logout");
     assert_str_equal(event.data, STR("{\"session_id\":\"01890a5d-ac96-774b-bcce-b302099a8057\","
                                      "\"reason\":\"logout\"}"));
+    event = event_session_reuse_detected(&arena, STR("s1"), session_id(), STR("first-party"));
+    assert_int_equal(event.type, EVENT_SESSION_REUSE_DETECTED);
+    assert_str_equal(event.data, STR("{\"session_id\":\"01890a5d-ac96-774b-bcce-b302099a8057\","
+                                     "\"client_id\":\"first-party\"}"));
 }
 
 static void ids_differ_and_are_version_7(void **state)

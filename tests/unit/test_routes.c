@@ -106,7 +106,10 @@ static void the_contract_is_there(void **state)
         {HTTP_POST, "/v1/email-verification", API_DB, ROUTE_PUBLIC},
         {HTTP_POST, "/v1/email-verification/confirm", API_HASH, ROUTE_PUBLIC},
         {HTTP_POST, "/v1/login", API_HASH, ROUTE_PUBLIC},
-        {HTTP_POST, "/v1/logout", API_DB, ROUTE_BEARER},
+        {HTTP_POST, "/v1/refresh", API_DB, ROUTE_PUBLIC},
+        {HTTP_POST, "/v1/logout", API_DB, ROUTE_PUBLIC},
+        {HTTP_POST, "/oauth2/token", API_DB, ROUTE_PUBLIC},
+        {HTTP_POST, "/oauth2/revoke", API_DB, ROUTE_PUBLIC},
         {HTTP_GET, "/v1/me", API_DB, ROUTE_BEARER},
         {HTTP_PATCH, "/v1/me", API_DB, ROUTE_BEARER},
         {HTTP_GET, "/.well-known/jwks.json", API_INLINE, ROUTE_PUBLIC},
@@ -125,6 +128,22 @@ static void the_contract_is_there(void **state)
         }
         assert_int_equal(match.route->lane, rows[i].lane);
         assert_int_equal(match.route->auth, rows[i].auth);
+    }
+}
+
+/* OAuth libraries send forms and read the errors of RFC 6749; nobody else does. */
+static void forms_are_for_oauth_alone(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < routes_api.count; i++) {
+        const struct route *route = &routes_api.rows[i];
+        bool is_oauth = strncmp(route->path, "/oauth2/", 8) == 0;
+
+        assert_int_equal((route->flags & ROUTE_OAUTH) != 0, is_oauth);
+        if (route->body != NULL) {
+            assert_int_equal(route->body->is_form, is_oauth);
+        }
+        assert_true(!is_oauth || route->body != NULL);
     }
 }
 
@@ -173,7 +192,9 @@ static void another_path_is_not_found(void **state)
         STR("/v1/log%69n"),
         STR("/V1/LOGIN"),
         STR("/metrics"),
-        STR("/v1/refresh"),
+        STR("/v1/refresh/"),
+        STR("/oauth2"),
+        STR("/oauth2/tokens"),
         STR("/v1/me/../login"),
     };
 
@@ -244,6 +265,7 @@ int main(void)
         cmocka_unit_test(bodies_fit_their_structs),
         cmocka_unit_test(lanes_are_right),
         cmocka_unit_test(the_contract_is_there),
+        cmocka_unit_test(forms_are_for_oauth_alone),
         cmocka_unit_test(head_finds_the_row_of_get),
         cmocka_unit_test(another_method_is_told_which_there_are),
         cmocka_unit_test(another_path_is_not_found),

@@ -18,6 +18,7 @@ REGISTRATION_REPEATED = "com.mallhive.user.registration_repeated.v1"
 VERIFIED = "com.mallhive.user.verified.v1"
 SESSION_CREATED = "com.mallhive.session.created.v1"
 SESSION_REVOKED = "com.mallhive.session.revoked.v1"
+SESSION_REUSE_DETECTED = "com.mallhive.session.reuse_detected.v1"
 
 # Mails with a token expire with it and keep no order.
 _UNORDERED = {VERIFICATION_REQUESTED}

@@ -43,15 +43,16 @@ def anonymous_kib(pid: int) -> int:
 
 
 def private_kib(pid: int) -> int:
-    """Private memory, clean and dirty, without the buffers of password hashes.
+    """Private memory that was written to, without the buffers of password hashes.
 
-    Those are the mappings that are advised both "huge pages" and "not into a core dump".
+    Those are the mappings that are advised both "huge pages" and "not into a core dump". Clean
+    private pages are libraries' that no other process happens to have mapped at the moment.
     """
     total = 0
     for mapping in re.split(r"^(?=[0-9a-f]+-[0-9a-f]+ )", _smaps(pid), flags=re.MULTILINE):
         flags = re.search(r"^VmFlags: (.*)$", mapping, re.MULTILINE)
         if flags and not {"hg", "dd"} <= set(flags.group(1).split()):
-            found = re.findall(r"^Private_(?:Clean|Dirty):\s+(\d+) kB", mapping, re.MULTILINE)
+            found = re.findall(r"^Private_Dirty:\s+(\d+) kB", mapping, re.MULTILINE)
             total += sum(map(int, found))
     return total
 

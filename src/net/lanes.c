@@ -9,9 +9,14 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <time.h>
 
-enum { RETRY_AFTER_S_MAX = 30, AVERAGE_OVER = 8 };
+enum {
+    RETRY_AFTER_S_MAX = 30,
+    AVERAGE_OVER = 8,
+    PACED_NICE = 10 /* who computes lets in who answers from memory */
+};
 
 static const int64_t ns_per_ms = 1000 * 1000;
 static const int64_t tend_every_ns = 1000 * ns_per_ms;
@@ -278,6 +283,9 @@ static void *work(void *context)
 
     snprintf(name, sizeof(name), "%.9s-%u", options->name, self->index);
     pthread_setname_np(pthread_self(), name);
+    if (options->pace != NULL) { /* on Linux this thread's alone */
+        (void)setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + PACED_NICE);
+    }
     if (options->worker_start != NULL) {
         self->state = options->worker_start(options->context, self->index);
     }

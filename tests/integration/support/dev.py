@@ -20,6 +20,12 @@ _READY_S = 60.0
 _STOP_S = 40.0
 
 
+def _hear_all_signals() -> None:
+    """A run under nohup, or of some CI, would hand on that SIGHUP is ignored."""
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+
+
 class Dev:
     """One `dev` process. `command` is what starts the binary, for another user or the like."""
 
@@ -39,7 +45,14 @@ class Dev:
         environment = base_environment() | {"US_OPS_LISTEN": f"127.0.0.1:{free_port()}"}
         environment |= settings or {}
         with self.output.open("wb") as out, self._errors.open("wb") as err:
-            self.process = subprocess.Popen(line, env=environment, stdout=out, stderr=err, **popen)
+            self.process = subprocess.Popen(
+                line,
+                env=environment,
+                stdout=out,
+                stderr=err,
+                preexec_fn=_hear_all_signals,
+                **popen,
+            )
         self.api = Api("127.0.0.1", self.port)
 
     @property

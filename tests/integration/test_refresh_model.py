@@ -36,6 +36,7 @@ KEYS = st.sampled_from([None, None, "a", "b"])
 REPLICAS = st.sampled_from(["grace", "strict"])
 WHICH = st.integers(0, 10**6)
 AWAY = st.integers(-4, 4)
+BACK = st.integers(0, 4)
 ENDINGS = st.sampled_from(["logout", "bearer", "revoke"])
 
 
@@ -155,15 +156,17 @@ def _machine(world: World) -> type[RuleBasedStateMachine]:
             forged = token[:at] + ("A" if token[at] != "A" else "B") + token[at + 1 :]
             self._assert_refused(refresh(world.api(replica), forged))
 
-        @rule(pick=WHICH, which=WHICH)
-        def restore(self, pick: int, which: int) -> None:
+        @rule(pick=WHICH, back=BACK, replica=REPLICAS, key=KEYS, ahead=st.booleans())
+        def restore(self, pick: int, back: int, replica: str, key: str | None, ahead: bool) -> None:
             """The row as it once was. What has ended stays so: that is what the runbook is for."""
             world.steps["restore"] += 1
             session = self._picked(pick)
-            generation = which % (session.generation + 1)
+            generation = max(0, session.generation - back)
             before = session.tokens[generation - 1] if generation else None
             set_back(world.url, session.tokens[generation], before)
             session.generation, session.key = generation, None
+            if ahead:
+                self._present(session, len(session.tokens) - 1, replica, key, False)
 
         @rule(pick=WHICH, which=WHICH, replica=REPLICAS, key=KEYS)
         def disable_for_a_while(self, pick: int, which: int, replica: str, key: str | None) -> None:
@@ -193,8 +196,9 @@ def _machine(world: World) -> type[RuleBasedStateMachine]:
 
         def _picked(self, pick: int) -> Session:
             """Mostly one that lives: of those that have ended there is little to tell."""
-            living = [one for one in self.known if not one.ended]
-            pool = self.known if pick % 8 == 7 or not living else living
+            if all(one.ended for one in self.known):
+                self.login("grace")
+            pool = [one for one in self.known if not one.ended or pick % 8 == 7]
             return pool[pick // 8 % len(pool)]
 
         def _present(

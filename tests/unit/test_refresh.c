@@ -340,7 +340,7 @@ static void a_full_arena_rotates_nothing_by_half(void **state)
     bool fitted = false;
 
     (void)state;
-    for (size_t bytes = 64; bytes < sizeof(memory) && !fitted; bytes += 97) {
+    for (size_t bytes = 64; bytes < sizeof(memory) && !fitted; bytes += 16) {
         struct refresh_request request = request_of(&token, STR("key-1"));
         struct session_grant grant;
         struct arena arena;

@@ -83,6 +83,26 @@ static void dead_sessions_can_be_ended(void **state)
     assert_false(has_events);
 }
 
+/* The tag says whose a token is, and the row says it again. */
+static void another_clients_session_is_none(void **state)
+{
+    struct kept first = open_session();
+    struct kept second = next_token(&first);
+    struct kept third = next_token(&second);
+    char before[ROW_BYTES_MAX];
+    bool has_events = true;
+
+    (void)state;
+    database_do("UPDATE sessions SET client_id = 'another'");
+    row_text(before);
+    assert_refused(&third, STR_EMPTY);
+    assert_refused(&second, STR_EMPTY);
+    assert_refused(&first, STR_EMPTY);
+    database_must(end_by(&third, &has_events));
+    assert_false(has_events);
+    assert_row(before);
+}
+
 enum { RACERS = 8, ROUNDS = 25 };
 
 struct racer {
@@ -224,13 +244,10 @@ static void what_came_of_it_is_counted(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        REFRESH(any_genuine_token_ends_the_session),
-        REFRESH(the_reason_is_told),
-        REFRESH(it_ends_that_session_alone),
-        REFRESH(dead_sessions_can_be_ended),
-        REFRESH(many_get_one_successor),
-        REFRESH(without_grace_many_end_the_session),
-        REFRESH(what_came_of_it_is_counted),
+        REFRESH(any_genuine_token_ends_the_session), REFRESH(the_reason_is_told),
+        REFRESH(it_ends_that_session_alone),         REFRESH(dead_sessions_can_be_ended),
+        REFRESH(another_clients_session_is_none),    REFRESH(many_get_one_successor),
+        REFRESH(without_grace_many_end_the_session), REFRESH(what_came_of_it_is_counted),
     };
 
     return cmocka_run_group_tests_name("refresh_end", tests, refresh_start, refresh_stop);

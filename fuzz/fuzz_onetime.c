@@ -4,34 +4,14 @@
  * must be good, and whose token with one other byte must not.
  */
 #include "buf.h"
-#include "fuzz.h"
-#include "json_in.h"
+#include "keyring_of.h"
 #include "onetime.h"
-
-static const struct str secret =
-    STR("{\"current\":\"k1\",\"keys\":{\"k1\":\"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=\"}}");
-
-static const struct keyring *keyring(void)
-{
-    static struct keyring *loaded;
-    const char *why = "";
-
-    if (loaded) {
-        return loaded;
-    }
-    crypto_start();
-    json_in_start();
-    if (keyring_load(fuzz_arena(), secret, &loaded, &why) != OK) {
-        assert(!"the keyring is good");
-    }
-    return loaded;
-}
 
 static enum error check(struct str token)
 {
     enum onetime_purpose purpose = ONETIME_PURPOSE_COUNT;
     struct uuid id;
-    enum error error = onetime_check(keyring(), token, &purpose, &id);
+    enum error error = onetime_check(keyring_of_one(), token, &purpose, &id);
 
     assert(error == ERR_INVALID_TOKEN || (error == OK && purpose < ONETIME_PURPOSE_COUNT));
     return error;
@@ -46,7 +26,7 @@ static void check_made(const uint8_t *data, size_t size)
     for (size_t i = 0; i < sizeof(id.bytes); i++) {
         id.bytes[i] = data[i];
     }
-    if (onetime_token(keyring(), STR("k1"), ONETIME_REGISTRATION, id, &buf) != OK) {
+    if (onetime_token(keyring_of_one(), STR("k1"), ONETIME_REGISTRATION, id, &buf) != OK) {
         assert(!"every id has a token");
     }
     assert(check(buf_str(&buf)) == OK);

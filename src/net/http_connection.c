@@ -36,14 +36,10 @@ void http_connection_end(struct http_server *server, struct http_connection *sel
 void http_connection_head(struct http_connection *self, const char *target, int64_t header_ms)
 {
     size_t len = strlen(target);
-    int64_t now_ms = clock_mono_ms();
-    int64_t seen = HTTP_IDLE;
+    int64_t idle = HTTP_IDLE;
 
-    self->started_ms = now_ms;
-    if (!atomic_compare_exchange_strong(&self->deadline_ms, &seen, now_ms + header_ms) &&
-        seen > 0) {
-        self->started_ms = seen - header_ms; /* the reaper saw it begin */
-    }
+    /* Unless the reaper saw it begin before, and set the deadline then. */
+    (void)atomic_compare_exchange_strong(&self->deadline_ms, &idle, clock_mono_ms() + header_ms);
     self->target_len = len < HTTP_TARGET_BYTES_MAX ? len : HTTP_TARGET_BYTES_MAX;
     memcpy(self->target, target, self->target_len);
 }

@@ -31,11 +31,6 @@ struct arena *http_request_arena(struct http_exchange *x)
     return &x->arena;
 }
 
-int64_t http_request_started_ms(const struct http_exchange *x)
-{
-    return x->connection->started_ms;
-}
-
 void *http_request_user(struct http_exchange *x)
 {
     return x->user;

@@ -68,7 +68,6 @@ struct str http_request_peer(const struct http_exchange *x); /* numeric address,
 struct str http_request_header(const struct http_exchange *x, const char *name);
 struct arena *http_request_arena(struct http_exchange *x);
 /* clock_mono_ms of its first byte. */
-int64_t http_request_started_ms(const struct http_exchange *x);
 /* `bytes` of zeroed memory for the layer above, one a server, made with the exchange. */
 void *http_request_user(struct http_exchange *x);
 

@@ -64,7 +64,6 @@ struct http_connection {
     bool upload_unread;             /* closing although the client may still be sending */
     _Atomic int64_t deadline_ms;    /* when the peer is cut; or HTTP_IDLE, HTTP_IN_THE_HOUSE */
     _Atomic uint64_t request_bytes; /* received bytes of answered requests, or uncounted */
-    int64_t started_ms;
     struct http_exchange *exchange;
     size_t peer_len;
     char peer[HTTP_PEER_BYTES_MAX];

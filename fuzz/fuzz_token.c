@@ -30,7 +30,7 @@ static void prepare(void)
     struct signing_key *key = NULL;
     const char *why = "";
 
-    if (tokens.key_count > 0) {
+    if (tokens.signers != NULL) {
         return;
     }
     crypto_start();
@@ -38,8 +38,7 @@ static void prepare(void)
     if (signing_key_load(jwk, &key, &why) != OK) {
         assert(!"the key is good");
     }
-    tokens.keys[0] = key;
-    tokens.key_count = 1;
+    tokens.signers = signers_new_of(key);
 }
 
 static void check(struct str token)
@@ -63,7 +62,7 @@ static void check_signed(struct str input)
     codec_base64url(&token, header);
     buf_append_byte(&token, '.');
     codec_base64url(&token, rest);
-    if (token.overflowed || signing_sign(tokens.keys[0], buf_str(&token), &signature) != OK) {
+    if (token.overflowed || signing_sign(signers_now(tokens.signers)->signer, buf_str(&token), &signature) != OK) {
         return;
     }
     buf_append_byte(&token, '.');

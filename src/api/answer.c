@@ -100,8 +100,9 @@ static void write_problem(struct request *request, enum error error, struct str 
         http_response_header(&request->response, "Allow", allow);
     }
     if (problem->status == 503) {
-        enum api_lane lane = request->route == NULL ? API_INLINE : request->route->lane;
-        unsigned seconds = lane == API_INLINE ? 1 : lane_retry_after_s(request->api->lanes[lane]);
+        unsigned seconds = request->lane == API_INLINE
+                               ? 1
+                               : lane_retry_after_s(request->api->lanes[request->lane]);
         http_response_header(&request->response, "Retry-After",
                              arena_printf(request->arena, "%u", seconds));
     }

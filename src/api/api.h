@@ -9,6 +9,7 @@
 #include "health.h"
 #include "http_server.h"
 #include "lanes.h"
+#include "validity.h"
 
 enum { API_ARENA_BYTES = 384 * 1024, API_OPS_ARENA_BYTES = 640 * 1024, API_BODY_BYTES_MAX = 16384 };
 
@@ -25,6 +26,7 @@ struct cors;
 struct api_options {
     const struct accounts *accounts;
     const struct tokens *tokens;
+    const struct validity *validity;
     const struct pg_options *database;
     struct password_hash_cost password_cost;
     unsigned db_threads;

@@ -6,6 +6,7 @@
 #include "cors.h"
 #include "form_in.h"
 #include "problem.h"
+#include "validity.h"
 
 /* W3C Trace Context, section 3.2.2: 00-<32 hex>-<16 hex>-<2 hex>; an all-zero trace id is invalid. */
 static struct str trace_id_of(const struct http_exchange *x)
@@ -76,17 +77,50 @@ static enum error prepare(struct request *request)
     if (request->route->auth == ROUTE_BEARER) {
         TRY(request_authenticate(request));
     }
+    if (request->route->auth == ROUTE_ADMIN) {
+        TRY(request_authenticate_admin(request));
+    }
     return decode(request);
 }
 
-static enum error queue(struct request *request)
+/* From here on the request may be another thread's. */
+static enum error queue(struct request *request, enum api_lane lane)
 {
+    request->lane = lane;
     if (!atomic_load(&request->api->options.health->migrated)) {
         return ERR_UNAVAILABLE;
     }
     request->job.deadline_ms = request->complete_ms + DISPATCH_QUEUE_MS;
     http_suspend(request->x);
-    return lane_submit(request->api->lanes[request->route->lane], &request->job);
+    return lane_submit(request->api->lanes[lane], &request->job);
+}
+
+/* ERR_DEFER: a lane has the request, or has answered it already. */
+static enum error begin(struct request *request, const struct route *route)
+{
+    enum api_lane lane = route->lane;
+
+    TRY(prepare(request));
+    if (lane == API_INLINE) {
+        enum error error = route->handler(request);
+
+        if (error != ERR_DEFER) {
+            return error;
+        }
+        request->response = (struct http_response){0};
+        lane = API_DB;
+    }
+    TRY(queue(request, lane));
+    return ERR_DEFER;
+}
+
+static enum error handle(struct request *request)
+{
+    TRY(pg_ready(request->work.pg));
+    if (request->route->auth == ROUTE_ADMIN) {
+        TRY(validity_ask(request->work.pg, &request->claims));
+    }
+    return request->route->handler(request);
 }
 
 void dispatch_begin(struct api *api, const struct route_table *table, struct http_exchange *x)
@@ -114,16 +148,10 @@ void dispatch_begin(struct api *api, const struct route_table *table, struct htt
                       match.allow);
         return;
     }
-    error = prepare(request);
-    if (error == OK && match.route->lane != API_INLINE) {
-        error = queue(request);
-        if (error == OK) {
-            return; /* the lane has it, or has answered already */
-        }
-    } else if (error == OK) {
-        error = match.route->handler(request);
+    error = begin(request, match.route);
+    if (error != ERR_DEFER) {
+        answer_finish(request, error, STR_EMPTY);
     }
-    answer_finish(request, error, STR_EMPTY);
 }
 
 void dispatch_run(struct request *request, struct work *work)
@@ -134,10 +162,7 @@ void dispatch_run(struct request *request, struct work *work)
     request->work = *work;
     request->work.arena = request->arena;
     pg_deadline(work->pg, request->complete_ms + DISPATCH_DEADLINE_MS);
-    error = pg_ready(work->pg);
-    if (error == OK) {
-        error = request->route->handler(request);
-    }
+    error = handle(request);
     health_database_answered(api->options.health, pg_answered_ms(work->pg));
     if (error == ERR_UNAVAILABLE || error == ERR_INTERNAL || error == ERR_NO_SPACE) {
         request->database_message = pg_message(work->pg);

@@ -64,7 +64,8 @@ static void write_metadata(const struct tokens *tokens, struct buf *out)
     write_list(&json, "token_endpoint_auth_methods_supported", "none");
     write_list(&json, "revocation_endpoint_auth_methods_supported", "none");
     write_list(&json, "subject_types_supported", "public");
-    write_list(&json, "id_token_signing_alg_values_supported", signing_key_alg(tokens->keys[0]));
+    write_list(&json, "id_token_signing_alg_values_supported",
+               signing_key_alg(signers_now(tokens->signers)->signer));
     json_object_end(&json);
 }
 
@@ -74,7 +75,7 @@ enum error handle_metadata_start(struct api *api)
     char memory[JWKS_BYTES_MAX];
     struct buf out = buf_over(memory, sizeof(memory));
 
-    token_jwks(tokens, &out);
+    signers_jwks(signers_now(tokens->signers), &out);
     TRY(keep(&out, &api->jwks));
     out = buf_over(memory, METADATA_BYTES_MAX);
     write_metadata(tokens, &out);

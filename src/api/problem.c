@@ -22,6 +22,8 @@ static const struct problem problems[] = {
      "this asks for the password once more: POST /v1/me/reauth, then use the access token that it "
      "answers",
      LOG_INFO},
+    {ERR_INSUFFICIENT_SCOPE, 403, "Forbidden",
+     "this access token does not carry the scope or role that this asks for", LOG_INFO},
     {ERR_NOT_FOUND, 404, "Not Found", "there is nothing under this path", LOG_INFO},
     {ERR_METHOD_NOT_ALLOWED, 405, "Method Not Allowed",
      "this path does not take this method; the Allow header says which", LOG_INFO},

@@ -53,7 +53,7 @@ void request_reply_document(struct request *self, const struct api_document *doc
     http_response_header(&self->response, "ETag", document->etag);
 }
 
-enum error request_authenticate(struct request *self)
+static enum error bearer(const struct request *self, struct str *out)
 {
     struct str token = http_request_header(self->x, "Authorization");
     struct str scheme = str_cut(&token, ' ');
@@ -62,7 +62,25 @@ enum error request_authenticate(struct request *self)
     if (!str_equal_nocase(scheme, STR("Bearer")) || token.len == 0) {
         return ERR_UNAUTHENTICATED;
     }
+    *out = token;
+    return OK;
+}
+
+enum error request_authenticate(struct request *self)
+{
+    struct str token;
+
+    TRY(bearer(self, &token));
     return token_check(self->api->options.tokens, self->arena, token, &self->claims);
+}
+
+enum error request_authenticate_admin(struct request *self)
+{
+    struct str token;
+
+    TRY(bearer(self, &token));
+    TRY(token_verify(self->api->options.tokens, self->arena, token, &self->claims));
+    return token_require_admin(self->api->options.tokens, &self->claims);
 }
 
 struct account_origin request_origin(const struct request *self, struct str client_id)

@@ -17,6 +17,7 @@ struct request {
     struct http_exchange *x;
     struct arena *arena;
     const struct route *route; /* NULL: none matches */
+    enum api_lane lane;        /* the one that has it; API_INLINE: none */
     struct str parameter;      /* what stands for {id} in the route's path */
     int64_t complete_ms;       /* clock_mono_ms at which all of it was there */
     struct str id;
@@ -24,7 +25,7 @@ struct request {
     void *body;          /* the decoded body: the struct that the route's table fills */
     struct json_findings findings;
     struct token_claims claims;   /* of routes with bearer authentication */
-    struct work work;             /* db and hash lanes only */
+    struct work work;             /* pg is NULL while the handler runs on the I/O thread */
     const char *database_message; /* of a failed call; NULL if none */
     struct http_response response;
 };
@@ -41,6 +42,8 @@ void request_reply_document(struct request *self, const struct api_document *doc
 
 /* Checks `Authorization: Bearer` (RFC 6750 section 2.1) into self->claims. */
 NODISCARD enum error request_authenticate(struct request *self);
+/* The same for /v1/admin: ERR_INSUFFICIENT_SCOPE without users:admin. */
+NODISCARD enum error request_authenticate_admin(struct request *self);
 /* The client's address and user agent, for a session. */
 struct account_origin request_origin(const struct request *self, struct str client_id);
 /* The session that the checked token speaks of. */

@@ -101,12 +101,16 @@ static void append_method(struct buf *allow, enum http_method method)
     }
 }
 
-/* {id}, of which a template has one at most, stands for a segment that is not empty. */
+/* {id}, of which a template has one at most, stands for a segment that is not empty; an asterisk at
+ * the end for whatever comes. */
 static bool matches(struct str template, struct str path, struct str *parameter)
 {
     size_t begin;
     size_t end;
 
+    if (template.ptr[template.len - 1] == '*') {
+        return str_starts(path, str_sub(template, 0, template.len - 1));
+    }
     if (!str_find(template, '{', &begin)) {
         return str_equal(template, path);
     }
@@ -135,7 +139,8 @@ struct route_match routes_find(const struct route_table *table, const struct api
         if (!matches(str_from(route->path), path, &parameter) || !is_on(route, api)) {
             continue;
         }
-        if (route->method == wanted) {
+        if (route->method == wanted ||
+            ((route->flags & ROUTE_ANY_METHOD) != 0 && method != HTTP_OTHER)) {
             return (struct route_match){.route = route, .parameter = parameter};
         }
         append_method(&allow, route->method);
@@ -148,6 +153,13 @@ static const char *lane_name(enum api_lane lane)
     static const char *const names[API_LANE_COUNT] = {
         [API_INLINE] = "inline", [API_DB] = "db", [API_HASH] = "hash"};
     return names[lane];
+}
+
+static const char *auth_name(enum route_auth auth)
+{
+    static const char *const names[] = {
+        [ROUTE_PUBLIC] = "public", [ROUTE_BEARER] = "bearer", [ROUTE_ADMIN] = "admin"};
+    return names[auth];
 }
 
 void routes_describe(struct buf *out)
@@ -163,7 +175,8 @@ void routes_describe(struct buf *out)
         json_member_str(&json, "path", str_from(route->path));
         json_member_str(&json, "operation_id", str_from(route->operation));
         json_member_str(&json, "lane", str_from(lane_name(route->lane)));
-        json_member_str(&json, "auth", route->auth == ROUTE_BEARER ? STR("bearer") : STR("public"));
+        json_member_str(&json, "auth", str_from(auth_name(route->auth)));
+        json_member_bool(&json, "any_method", (route->flags & ROUTE_ANY_METHOD) != 0);
         json_member_bool(&json, "body", route->body != NULL);
         json_object_end(&json);
     }

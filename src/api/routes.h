@@ -7,15 +7,18 @@
 
 #include "request.h"
 
-enum route_auth { ROUTE_PUBLIC, ROUTE_BEARER };
+/* ROUTE_BEARER: a user's access token. ROUTE_ADMIN: one whose only audience is the issuer, with scope
+ * users:admin; that it still counts is asked of the database before the handler runs. */
+enum route_auth { ROUTE_PUBLIC, ROUTE_BEARER, ROUTE_ADMIN };
 
 /* Which switch of the configuration turns a route on. */
 enum route_switch { ROUTE_ALWAYS, ROUTE_DOCS, ROUTE_PAGES };
 
 enum route_flag {
     ROUTE_CACHEABLE = 1, /* its answers may be kept by others */
+    ROUTE_QUIET = 2,     /* asked every few seconds: a good answer is logged at level debug */
     ROUTE_OAUTH = 4,     /* errors in the words of RFC 6749 */
-    ROUTE_QUIET = 2      /* asked every few seconds: a good answer is logged at level debug */
+    ROUTE_ANY_METHOD = 8 /* each method of RFC 9110 and PATCH; the row says the documented one */
 };
 
 struct route_body {
@@ -28,7 +31,7 @@ struct route_body {
 
 struct route {
     enum http_method method;
-    const char *path;      /* with {id} for a segment that is the request's parameter */
+    const char *path;      /* {id}: a segment, the request's parameter; an asterisk at the end: anything */
     const char *operation; /* OpenAPI operationId */
     request_handler handler;
     enum api_lane lane;

@@ -36,7 +36,9 @@ struct app {
     struct arena arena; /* of the start */
     struct trust trust;
     struct pg_options database;
+    struct signers *signers;
     struct tokens tokens;
+    struct validity validity;
     struct passwords passwords;
     struct session_policy sessions;
     struct accounts accounts;
@@ -113,19 +115,22 @@ static enum error load_trust(struct app *self, const char **why)
 static void fill_auth(struct app *self)
 {
     const struct config *config = self->config;
+    struct signer_set set = {.count = self->trust.key_count, .signer = self->trust.keys[0]};
 
+    for (size_t i = 0; i < set.count; i++) {
+        set.keys[i] = signing_key_hold(self->trust.keys[i]);
+    }
+    self->signers = signers_new();
+    signers_replace(self->signers, &set);
     self->tokens = (struct tokens){
         .issuer = config->public_url,
         .audience_count = config->audience.count,
         .typ = config->token_typ,
         .ttl_s = config->access_token_ttl_s,
-        .key_count = self->trust.key_count,
+        .signers = self->signers,
     };
     for (size_t i = 0; i < config->audience.count; i++) {
         self->tokens.audiences[i] = config->audience.items[i];
-    }
-    for (size_t i = 0; i < self->trust.key_count; i++) {
-        self->tokens.keys[i] = self->trust.keys[i];
     }
     self->passwords = (struct passwords){
         .keyring = self->trust.keyring,
@@ -211,6 +216,7 @@ static enum error start_api(struct app *self)
     struct api_options options = {
         .accounts = &self->accounts,
         .tokens = &self->tokens,
+        .validity = &self->validity,
         .database = &self->database,
         .password_cost = hash_cost(config),
         .db_threads = (unsigned)config->db_threads,
@@ -307,6 +313,7 @@ static void stop(struct app *self, const sigset_t *waited)
     }
     api_free(self->api);
     cpu_pace_free(self->pace);
+    signers_free(self->signers);
     trust_free(&self->trust);
     log_info("stopped");
 }

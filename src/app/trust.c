@@ -30,9 +30,9 @@ static bool is_known(const struct trust *trust, size_t last)
 static enum error load_keys(struct arena *arena, struct str json, struct trust *out,
                             const char **reason)
 {
-    struct str elements[TOKEN_KEYS_MAX];
+    struct str elements[TRUST_SIGNING_KEYS_MAX];
     size_t count = 0;
-    enum error error = json_in_elements(arena, json, "keys", elements, TOKEN_KEYS_MAX, &count);
+    enum error error = json_in_elements(arena, json, "keys", elements, TRUST_SIGNING_KEYS_MAX, &count);
 
     if (error == ERR_NOT_FOUND) {
         elements[0] = json;

@@ -11,8 +11,10 @@
 #include "token.h"
 #include "webhook.h"
 
+enum { TRUST_SIGNING_KEYS_MAX = 4 };
+
 struct trust {
-    struct signing_key *keys[TOKEN_KEYS_MAX]; /* the first signs */
+    struct signing_key *keys[TRUST_SIGNING_KEYS_MAX]; /* the first signs */
     size_t key_count;
     struct keyring *keyring;
     struct webhook_secrets webhook;

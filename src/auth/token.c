@@ -8,31 +8,46 @@
 
 enum { HEADER_BYTES_MAX = 256, CLAIMS_BYTES_MAX = 2048 };
 
-static void write_audience(struct json_out *json, const struct tokens *self)
+static void write_audience(struct json_out *json, const struct tokens *self,
+                           const struct token_subject *subject)
 {
+    const struct str *audience = subject->audience == NULL ? self->audiences : subject->audience;
+    size_t count = subject->audience == NULL ? self->audience_count : subject->audience_count;
+
     json_key(json, "aud");
-    if (self->audience_count == 1) {
-        json_str(json, self->audiences[0]);
+    if (count == 1) {
+        json_str(json, audience[0]);
         return;
     }
     json_array(json);
-    for (size_t i = 0; i < self->audience_count; i++) {
-        json_str(json, self->audiences[i]);
+    for (size_t i = 0; i < count; i++) {
+        json_str(json, audience[i]);
     }
     json_array_end(json);
 }
 
-static struct str write_header(const struct tokens *self, struct arena *arena)
+static struct str write_header(const struct tokens *self, struct arena *arena,
+                               const struct signing_key *key)
 {
     struct buf out = buf_in(arena, HEADER_BYTES_MAX);
     struct json_out json = json_out_to(&out);
 
     json_object(&json);
-    json_member_str(&json, "alg", str_from(signing_key_alg(self->keys[0])));
+    json_member_str(&json, "alg", str_from(signing_key_alg(key)));
     json_member_str(&json, "typ", self->typ);
-    json_member_str(&json, "kid", str_from(signing_key_kid(self->keys[0])));
+    json_member_str(&json, "kid", str_from(signing_key_kid(key)));
     json_object_end(&json);
-    return buf_str(&out);
+    return out.overflowed ? STR_EMPTY : buf_str(&out);
+}
+
+static void write_session(struct json_out *json, struct arena *arena,
+                          const struct token_subject *subject)
+{
+    json_member_str(json, "sid", codec_uuid_in(arena, subject->sid));
+    json_member_i64(json, "av", subject->auth_ver);
+    json_member_words(json, "roles", subject->roles);
+    json_member_i64(json, "auth_time", subject->auth_time_s);
+    json_member_words(json, "amr", subject->amr);
 }
 
 /* RFC 9068 section 2.2: iss, exp, aud, sub, client_id, iat and jti are required. */
@@ -46,17 +61,15 @@ static struct str write_claims(const struct tokens *self, struct arena *arena,
     json_object(&json);
     json_member_str(&json, "iss", self->issuer);
     json_member_str(&json, "sub", subject->sub);
-    write_audience(&json, self);
+    write_audience(&json, self, subject);
     json_member_str(&json, "client_id", subject->client_id);
     json_member_i64(&json, "iat", now_s);
     json_member_i64(&json, "exp", now_s + self->ttl_s);
     json_member_str(&json, "jti", codec_uuid_in(arena, crypto_uuid4()));
-    json_member_str(&json, "sid", codec_uuid_in(arena, subject->sid));
-    json_member_i64(&json, "av", subject->auth_ver);
-    json_member_words(&json, "roles", subject->roles);
     json_member_str(&json, "scope", subject->scope);
-    json_member_i64(&json, "auth_time", subject->auth_time_s);
-    json_member_words(&json, "amr", subject->amr);
+    if (!subject->is_client) {
+        write_session(&json, arena, subject);
+    }
     json_object_end(&json);
     return out.overflowed ? STR_EMPTY : buf_str(&out);
 }
@@ -64,18 +77,24 @@ static struct str write_claims(const struct tokens *self, struct arena *arena,
 enum error token_issue(const struct tokens *self, struct arena *arena,
                        const struct token_subject *subject, struct str *out)
 {
-    struct str header = write_header(self, arena);
-    struct str claims = write_claims(self, arena, subject);
+    const struct signing_key *key = signers_now(self->signers)->signer;
     struct buf token = buf_in(arena, TOKEN_BYTES_MAX);
     struct buf signature = buf_in(arena, SIGNING_SIGNATURE_BYTES_MAX);
+    struct str header;
+    struct str claims;
 
-    if (claims.len == 0) {
+    if (key == NULL) {
+        return ERR_UNAVAILABLE;
+    }
+    header = write_header(self, arena, key);
+    claims = write_claims(self, arena, subject);
+    if (header.len == 0 || claims.len == 0) {
         return ERR_NO_SPACE;
     }
     codec_base64url(&token, header);
     buf_append_byte(&token, '.');
     codec_base64url(&token, claims);
-    TRY(signing_sign(self->keys[0], buf_str(&token), &signature));
+    TRY(signing_sign(key, buf_str(&token), &signature));
     buf_append_byte(&token, '.');
     codec_base64url(&token, buf_str(&signature));
     return buf_finish(&token, out);
@@ -101,31 +120,41 @@ struct token_payload {
     struct json_text_list aud;
     struct str client_id;
     struct str sid;
+    struct str jti;
+    struct str scope;
+    struct json_text_list roles;
     int64_t av;
+    int64_t iat;
     int64_t exp;
     int64_t auth_time;
 };
 
-#define CLAIM_I64(name_)                                                                           \
+#define CLAIM_I64(name_, flags_)                                                                   \
     {                                                                                              \
-        .name = #name_, .type = JSON_TYPE_I64, .flags = JSON_REQUIRED,                             \
+        .name = #name_, .type = JSON_TYPE_I64, .flags = (flags_),                                  \
         .offset = offsetof(struct token_payload, name_)                                            \
+    }
+
+#define CLAIM_LIST(name_, flags_)                                                                  \
+    {                                                                                              \
+        .name = #name_, .type = JSON_TYPE_TEXT_LIST, .flags = (flags_),                            \
+        .offset = offsetof(struct token_payload, name_), .codepoints_min = 1,                      \
+        .codepoints_max = 1024                                                                     \
     }
 
 static const struct json_field payload_fields[] = {
     JSON_TEXT(struct token_payload, iss, 1, 1024, JSON_REQUIRED),
     JSON_TEXT(struct token_payload, sub, 1, 64, JSON_REQUIRED),
-    {.name = "aud",
-     .type = JSON_TYPE_TEXT_LIST,
-     .flags = JSON_REQUIRED,
-     .offset = offsetof(struct token_payload, aud),
-     .codepoints_min = 1,
-     .codepoints_max = 1024},
+    CLAIM_LIST(aud, JSON_REQUIRED),
     JSON_TEXT(struct token_payload, client_id, 1, 64, JSON_REQUIRED),
-    JSON_TEXT(struct token_payload, sid, UUID_TEXT_BYTES, UUID_TEXT_BYTES, JSON_REQUIRED),
-    CLAIM_I64(av),
-    CLAIM_I64(exp),
-    CLAIM_I64(auth_time),
+    JSON_TEXT(struct token_payload, sid, UUID_TEXT_BYTES, UUID_TEXT_BYTES, JSON_OPTIONAL),
+    JSON_TEXT(struct token_payload, jti, 0, 64, JSON_OPTIONAL),
+    JSON_TEXT(struct token_payload, scope, 0, 1024, JSON_OPTIONAL),
+    CLAIM_LIST(roles, JSON_OPTIONAL),
+    CLAIM_I64(av, JSON_OPTIONAL),
+    CLAIM_I64(iat, JSON_OPTIONAL),
+    CLAIM_I64(exp, JSON_REQUIRED),
+    CLAIM_I64(auth_time, JSON_OPTIONAL),
 };
 
 static enum error decode_part(struct arena *arena, struct str part, const struct json_field *fields,
@@ -141,16 +170,6 @@ static enum error decode_part(struct arena *arena, struct str part, const struct
     return OK;
 }
 
-static const struct signing_key *find_key(const struct tokens *self, struct str kid)
-{
-    for (size_t i = 0; i < self->key_count; i++) {
-        if (str_equal(str_from(signing_key_kid(self->keys[i])), kid)) {
-            return self->keys[i];
-        }
-    }
-    return NULL;
-}
-
 /* RFC 7515 section 5.2, with RFC 8725 section 3.1 and 3.11: key, type and algorithm before the
  * signature. A header with `crit` is refused: no extension is understood here. */
 static enum error check_header(const struct tokens *self, struct arena *arena, struct str part,
@@ -160,7 +179,7 @@ static enum error check_header(const struct tokens *self, struct arena *arena, s
 
     TRY(decode_part(arena, part, header_fields, sizeof(header_fields) / sizeof(header_fields[0]),
                     &header));
-    *key = find_key(self, header.kid);
+    *key = signers_find(signers_now(self->signers), header.kid);
     if (*key == NULL || header.crit.ptr != NULL || !str_equal(header.typ, self->typ) ||
         !str_equal(header.alg, str_from(signing_key_alg(*key)))) {
         return ERR_UNAUTHENTICATED;
@@ -168,40 +187,65 @@ static enum error check_header(const struct tokens *self, struct arena *arena, s
     return OK;
 }
 
-static bool for_our_audience(const struct tokens *self, const struct json_text_list *aud)
+/* `sid`, `av` and `auth_time` come together, in a user's token alone. */
+static enum error read_session(const struct token_payload *payload, struct token_claims *out)
 {
-    for (size_t i = 0; i < aud->count; i++) {
-        for (size_t j = 0; j < self->audience_count; j++) {
-            if (str_equal(aud->items[i], self->audiences[j])) {
-                return true;
-            }
-        }
+    if (payload->sid.ptr != NULL) {
+        out->auth_ver = payload->av;
+        out->auth_time_s = payload->auth_time;
+        return payload->av > 0 && payload->auth_time > 0 ? codec_uuid_parse(payload->sid, &out->sid)
+                                                         : ERR_UNAUTHENTICATED;
     }
-    return false;
+    out->is_client = true;
+    return str_equal(payload->sub, payload->client_id) && payload->roles.count == 0
+               ? OK
+               : ERR_UNAUTHENTICATED;
+}
+
+static struct str joined(struct arena *arena, const struct json_text_list *words)
+{
+    struct buf out;
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < words->count; i++) {
+        bytes += words->items[i].len + 1;
+    }
+    out = buf_in(arena, bytes);
+    for (size_t i = 0; i < words->count; i++) {
+        if (i > 0) {
+            buf_append_byte(&out, ' ');
+        }
+        buf_append(&out, words->items[i]);
+    }
+    return buf_str(&out);
 }
 
 static enum error check_payload(const struct tokens *self, struct arena *arena, struct str part,
                                 struct token_claims *out)
 {
     struct token_payload payload = {0};
-    struct token_claims claims;
+    struct token_claims claims = {0};
 
     TRY(decode_part(arena, part, payload_fields, sizeof(payload_fields) / sizeof(payload_fields[0]),
                     &payload));
     if (!str_equal(payload.iss, self->issuer) || payload.exp <= clock_wall_s() ||
-        !for_our_audience(self, &payload.aud) || codec_uuid_parse(payload.sid, &claims.sid) != OK) {
+        read_session(&payload, &claims) != OK) {
         return ERR_UNAUTHENTICATED;
     }
     claims.sub = payload.sub;
     claims.client_id = payload.client_id;
-    claims.auth_ver = payload.av;
-    claims.auth_time_s = payload.auth_time;
+    claims.iat_s = payload.iat;
+    claims.exp_s = payload.exp;
+    claims.jti = payload.jti;
+    claims.roles = joined(arena, &payload.roles);
+    claims.scope = payload.scope;
+    claims.aud = payload.aud;
     *out = claims;
     return OK;
 }
 
-enum error token_check(const struct tokens *self, struct arena *arena, struct str token,
-                       struct token_claims *out)
+enum error token_verify(const struct tokens *self, struct arena *arena, struct str token,
+                        struct token_claims *out)
 {
     const struct signing_key *key = NULL;
     struct str rest = token;
@@ -226,14 +270,45 @@ enum error token_check(const struct tokens *self, struct arena *arena, struct st
     return check_payload(self, arena, payload, out);
 }
 
-void token_jwks(const struct tokens *self, struct buf *out)
+bool token_is_for(const struct token_claims *claims, struct str audience)
 {
-    buf_append(out, STR("{\"keys\":["));
-    for (size_t i = 0; i < self->key_count; i++) {
-        if (i > 0) {
-            buf_append_byte(out, ',');
+    for (size_t i = 0; i < claims->aud.count; i++) {
+        if (str_equal(claims->aud.items[i], audience)) {
+            return true;
         }
-        signing_key_public_jwk(self->keys[i], out);
     }
-    buf_append(out, STR("]}"));
+    return false;
+}
+
+enum error token_check(const struct tokens *self, struct arena *arena, struct str token,
+                       struct token_claims *out)
+{
+    struct token_claims claims;
+
+    TRY(token_verify(self, arena, token, &claims));
+    for (size_t i = 0; i < self->audience_count && !claims.is_client; i++) {
+        if (token_is_for(&claims, self->audiences[i])) {
+            *out = claims;
+            return OK;
+        }
+    }
+    return ERR_UNAUTHENTICATED;
+}
+
+bool token_has_word(struct str words, struct str word)
+{
+    while (words.len > 0) {
+        if (str_equal(str_cut(&words, ' '), word)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+enum error token_require_admin(const struct tokens *self, const struct token_claims *claims)
+{
+    if (claims->aud.count != 1 || !str_equal(claims->aud.items[0], self->issuer)) {
+        return ERR_UNAUTHENTICATED;
+    }
+    return token_has_word(claims->scope, TOKEN_SCOPE_ADMIN) ? OK : ERR_INSUFFICIENT_SCOPE;
 }

@@ -3,15 +3,21 @@
  * Access tokens: JWTs (RFC 7519) of the RFC 9068 profile, signed with the service's own key, and
  * their check. Issuing and checking are separate; the algorithm is the key's (RFC 8725 section 3.1).
  *
+ * A user's token speaks of a session (`sid`); one of an administrator has the issuer as its only
+ * audience and the scope users:admin. A client's own token has `sub` = `client_id` and no session.
+ *
  * Ownership: `struct tokens` is read-only and shared; texts and claims are in the arena.
  * Threads: any. Errors: ERR_UNAUTHENTICATED for every token that is not a live one of this issuer.
  */
 #pragma once
 
 #include "json_in.h"
-#include "signing.h"
+#include "signers.h"
 
-enum { TOKEN_BYTES_MAX = 4096, TOKEN_KEYS_MAX = 4, TOKEN_AUDIENCES_MAX = 8 };
+enum { TOKEN_BYTES_MAX = 4096, TOKEN_AUDIENCES_MAX = 8 };
+
+#define TOKEN_SCOPE_ADMIN STR("users:admin")
+#define TOKEN_SCOPE_READ STR("users:read")
 
 struct tokens {
     struct str issuer;
@@ -19,35 +25,52 @@ struct tokens {
     size_t audience_count;
     struct str typ; /* "at+jwt" (RFC 9068 section 2.1) */
     int64_t ttl_s;
-    const struct signing_key *keys[TOKEN_KEYS_MAX]; /* the first signs, all verify */
-    size_t key_count;
+    const struct signers *signers;
 };
 
 struct token_subject {
     struct str sub;
     struct str client_id;
+    bool is_client; /* the client itself: what speaks of a user's session is left out */
     struct uuid sid;
     int64_t auth_ver;
     struct str roles; /* separated by spaces; empty: none */
-    struct str scope;
+    struct str scope; /* likewise */
     int64_t auth_time_s;
-    struct str amr; /* separated by spaces */
+    struct str amr;             /* separated by spaces */
+    const struct str *audience; /* NULL: the users' */
+    size_t audience_count;
 };
 
+/* ERR_UNAVAILABLE when there is no key to sign with. */
 NODISCARD enum error token_issue(const struct tokens *self, struct arena *arena,
                                  const struct token_subject *subject, struct str *out);
 
-/* What the service itself uses of a checked token. */
 struct token_claims {
     struct str sub;
     struct str client_id;
+    bool is_client; /* then sid, auth_ver and auth_time_s are zero */
     struct uuid sid;
     int64_t auth_ver;
     int64_t auth_time_s;
+    int64_t iat_s;
+    int64_t exp_s;
+    struct str jti;
+    struct str roles; /* separated by spaces; empty: none */
+    struct str scope; /* likewise */
+    struct json_text_list aud;
 };
 
-/* A live token of this issuer for the users' own routes: one of our audiences is in its `aud`. */
+/* A live token of this issuer, whoever it is for. */
+NODISCARD enum error token_verify(const struct tokens *self, struct arena *arena, struct str token,
+                                  struct token_claims *out);
+/* The same for the users' own routes: a user's, with one of the users' audiences in its `aud`. */
 NODISCARD enum error token_check(const struct tokens *self, struct arena *arena, struct str token,
                                  struct token_claims *out);
-/* The public keys as a JWK set (RFC 7517 section 5). */
-void token_jwks(const struct tokens *self, struct buf *out);
+bool token_is_for(const struct token_claims *claims, struct str audience);
+/* Whether `word` is among words that are separated by spaces. */
+bool token_has_word(struct str words, struct str word);
+/* Of checked claims: ERR_UNAUTHENTICATED unless the issuer is its only audience,
+ * ERR_INSUFFICIENT_SCOPE without the scope users:admin. */
+NODISCARD enum error token_require_admin(const struct tokens *self,
+                                         const struct token_claims *claims);

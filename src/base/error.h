@@ -23,6 +23,7 @@
     X(ERR_INVALID_REFRESH_TOKEN, "invalid_refresh_token")                                          \
     X(ERR_EMAIL_UNVERIFIED, "email_unverified")                                                    \
     X(ERR_REAUTH_REQUIRED, "reauth_required")                                                      \
+    X(ERR_INSUFFICIENT_SCOPE, "insufficient_scope") /* RFC 6750 section 3.1 */                      \
     X(ERR_NOT_FOUND, "not_found")                                                                  \
     X(ERR_METHOD_NOT_ALLOWED, "method_not_allowed")                                                \
     X(ERR_EMAIL_TAKEN, "email_taken")                                                              \
@@ -36,10 +37,14 @@
 /* What only the OAuth endpoints answer, in the words of RFC 6749 section 5.2. */
 #define ERROR_OAUTH_LIST(X)                                                                        \
     X(ERR_UNSUPPORTED_GRANT_TYPE, "unsupported_grant_type")                                        \
+    X(ERR_UNAUTHORIZED_CLIENT, "unauthorized_client")                                              \
+    X(ERR_INVALID_SCOPE, "invalid_scope")                                                          \
+    X(ERR_MFA_ENROLLMENT_REQUIRED, "mfa_enrollment_required")                                      \
     X(ERR_INVALID_CLIENT, "invalid_client")
 
 /* What never leaves the service under its own name. */
 #define ERROR_INTERNAL_LIST(X)                                                                     \
+    X(ERR_DEFER, "defer")       /* memory cannot tell: ask the database */                        \
     X(ERR_NO_SPACE, "no_space") /* an arena or a bounded buffer is full */                         \
     X(ERR_CONFLICT, "conflict") /* a unique constraint; pg_constraint() names it */                \
     X(ERR_NO_MATCH, "no_match") /* expect_one() found no row, or several (SQLSTATE US001) */       \

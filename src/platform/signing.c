@@ -20,9 +20,15 @@ enum {
     SIGNING_ARENA_BYTES = 64 << 10,
 };
 
+struct signing_key *signing_key_hold(struct signing_key *self)
+{
+    atomic_fetch_add(&self->owners, 1);
+    return self;
+}
+
 void signing_key_free(struct signing_key *self)
 {
-    if (self == NULL) {
+    if (self == NULL || atomic_fetch_sub(&self->owners, 1) != 0) {
         return;
     }
     EVP_PKEY_CTX_free(self->signer);

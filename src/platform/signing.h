@@ -4,7 +4,7 @@
  * issues: ES256 and RS256 (RFC 7518 sections 3.3, 3.4). The algorithm belongs to the key and is
  * never read from a token (RFC 8725 section 3.1).
  *
- * Ownership: keys are made at start or on rotation and freed by their owner.
+ * Ownership: keys are made at start or on rotation; the last of their owners frees them.
  * Threads: a key may be used by any number of threads at once.
  * Errors: ERR_INVALID for a key or signature that is not right; the reason for a key that cannot be
  * loaded is one sentence in `why`.
@@ -30,6 +30,8 @@ NODISCARD enum error signing_key_load(struct str jwk_json, struct signing_key **
                                       const char **why);
 /* A fresh EC P-256 key. */
 struct signing_key *signing_key_generate(void);
+/* One more owner of the same key; each calls signing_key_free. */
+struct signing_key *signing_key_hold(struct signing_key *self);
 void signing_key_free(struct signing_key *self);
 
 const char *signing_key_kid(const struct signing_key *self);

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <openssl/types.h>
+#include <stdatomic.h>
 
 #include "signing.h"
 
@@ -16,6 +17,7 @@ extern const struct signing_type signing_jwk_ec;
 extern const struct signing_type signing_jwk_rsa;
 
 struct signing_key {
+    atomic_uint owners; /* besides the first */
     const struct signing_type *type;
     EVP_PKEY *pkey;
     /* Ready-made operations: each use works on a copy, which costs far less than a new one. */

@@ -15,6 +15,7 @@
 #include "registration_store.h"
 #include "session_store.h"
 #include "user_store.h"
+#include "validity_store.h"
 
 enum {
     LOCK_POLL_MS = 100,
@@ -42,7 +43,7 @@ static const struct pg_statement list_applied = {
 const struct pg_statements *const schema_statements[] = {
     &user_store_statements,    &registration_store_statements, &one_time_store_statements,
     &session_store_statements, &outbox_store_statements,       &mail_store_statements,
-    &expiry_store_statements,  &device_store_statements,
+    &expiry_store_statements,  &device_store_statements,       &validity_store_statements,
 };
 const size_t schema_statements_count = sizeof(schema_statements) / sizeof(schema_statements[0]);
 

@@ -14,7 +14,12 @@ static const struct {
     {ERR_MALFORMED_REQUEST, 400, "invalid_request"},
     {ERR_INVALID_REFRESH_TOKEN, 400, "invalid_grant"},
     {ERR_UNSUPPORTED_GRANT_TYPE, 400, "unsupported_grant_type"},
+    {ERR_UNAUTHORIZED_CLIENT, 400, "unauthorized_client"},
+    {ERR_INVALID_SCOPE, 400, "invalid_scope"},
     {ERR_INVALID_CLIENT, 401, "invalid_client"},
+    /* of administration */
+    {ERR_MFA_ENROLLMENT_REQUIRED, 400, "mfa_enrollment_required"},
+    {ERR_REAUTH_REQUIRED, 400, "reauth_required"},
     /* what it leaves to HTTP */
     {ERR_UNSUPPORTED_MEDIA_TYPE, 415, "invalid_request"},
     {ERR_OVERLOADED, 503, "temporarily_unavailable"},

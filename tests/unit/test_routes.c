@@ -254,7 +254,7 @@ static void the_table_describes_itself(void **state)
     }
     assert_int_equal(rows, routes_api.count);
     assert_non_null(strstr(text, "{\"method\":\"POST\",\"path\":\"/v1/login\",\"operation_id\":"
-                                 "\"login\",\"lane\":\"hash\",\"auth\":\"public\",\"body\":true"));
+                                 "\"login\",\"lane\":\"hash\",\"auth\":\"public\",\"any_method\":false,\"body\":true"));
 }
 
 int main(void)

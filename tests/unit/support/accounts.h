@@ -13,6 +13,7 @@
 
 static struct keyring *account_keyring;
 static struct signing_key *account_key;
+static struct signers *account_signers;
 static struct tokens account_tokens;
 static struct passwords account_passwords;
 static struct password_hasher *account_hasher;
@@ -25,14 +26,14 @@ static inline void account_start(void)
     json_in_start();
     account_keyring = auth_keyring("{\"current\":\"k1\",\"keys\":{" AUTH_K1 "}}");
     account_key = signing_key_generate();
+    account_signers = signers_new_of(account_key);
     account_tokens = (struct tokens){
         .issuer = STR("https://user.example.com"),
         .audiences = {STR("shop")},
         .audience_count = 1,
         .typ = STR("at+jwt"),
         .ttl_s = 300,
-        .keys = {account_key},
-        .key_count = 1,
+        .signers = account_signers,
     };
     account_passwords = auth_passwords(account_keyring);
     account_hasher = password_hasher_new(auth_cheap());
@@ -56,7 +57,7 @@ static inline void account_start(void)
 static inline void account_stop(void)
 {
     password_hasher_free(account_hasher);
-    signing_key_free(account_key);
+    signers_free(account_signers);
     keyring_free(account_keyring);
     database_stop();
 }

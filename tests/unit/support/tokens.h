@@ -20,6 +20,17 @@ static struct signing_key *old_key;
 static struct signing_key *foreign_key;
 static struct tokens tokens;
 
+/* `signer` signs; both verify. */
+static inline void use_keys(struct signing_key *signer, struct signing_key *other)
+{
+    struct signer_set set = {.keys = {signing_key_hold(signer)}, .count = 1, .signer = signer};
+
+    if (other != NULL) {
+        set.keys[set.count++] = signing_key_hold(other);
+    }
+    signers_replace((struct signers *)(uintptr_t)tokens.signers, &set);
+}
+
 static inline struct token_subject subject(void)
 {
     struct token_subject out = {
@@ -199,8 +210,7 @@ static inline int tokens_start(void **state)
         .audience_count = 1,
         .typ = STR("at+jwt"),
         .ttl_s = 300,
-        .keys = {key},
-        .key_count = 1,
+        .signers = signers_new_of(signing_key_hold(key)),
     };
     return 0;
 }
@@ -208,6 +218,7 @@ static inline int tokens_start(void **state)
 static inline int tokens_stop(void **state)
 {
     (void)state;
+    signers_free((struct signers *)(uintptr_t)tokens.signers);
     signing_key_free(key);
     signing_key_free(old_key);
     signing_key_free(foreign_key);

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The registered clients (RFC 6749 section 2), in memory: read whole at start and whenever the feed
+ * says that table clients has changed. Public ones log users in and have no secret; confidential ones
+ * have one or, while it is being rotated, two. SESSION_FIRST_PARTY is always there, public, and in no
+ * table.
+ *
+ * Ownership: what is found is copied into the caller's arena. Threads: any; clients_load from one at a
+ * time.
+ */
+#pragma once
+
+#include "pg.h"
+
+enum { CLIENTS_MAX = 4096, CLIENTS_WORDS_MAX = 16, CLIENTS_SECRET_BYTES = 32 };
+
+struct client {
+    struct str id;
+    struct str name;
+    bool is_public;
+    bool is_disabled;
+    struct str audience; /* separated by spaces */
+    struct str scope;    /* likewise */
+};
+
+struct clients;
+
+struct clients *clients_new(void);
+void clients_free(struct clients *self);
+/* Reads the table anew. */
+NODISCARD enum error clients_load(struct clients *self, struct pg *pg);
+/* ERR_NOT_FOUND: nobody has that id, or not any more (disabled). */
+NODISCARD enum error clients_find(const struct clients *self, struct arena *arena, struct str id,
+                                  struct client *out);
+/* A public one that is not disabled, SESSION_FIRST_PARTY included: it may log users in. */
+bool clients_is_public(const struct clients *self, struct str id);
+/* Not disabled; what else a token of it needs is the token's. SESSION_FIRST_PARTY included. */
+bool clients_is_active(const struct clients *self, struct str id);
+/* RFC 6749 section 2.3.1: ERR_INVALID_CLIENT unless that confidential client has that secret. */
+NODISCARD enum error clients_authenticate(const struct clients *self, struct arena *arena,
+                                          struct str id, struct str secret, struct client *out);

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Whether a token's session or client still counts, asked of the tables themselves. Threads: as the
+ * connection.
+ */
+#pragma once
+
+#include "user_store.h"
+
+extern const struct pg_statements validity_store_statements;
+
+/* OK, or ERR_UNAUTHENTICATED when the session does not count, is of another user or another client, or
+ * its client is disabled. */
+NODISCARD enum error validity_store_session(struct pg *pg, const struct user_session *session,
+                                            struct str sub, struct str client_id);
+/* OK, or ERR_UNAUTHENTICATED when there is no such confidential client, or it is disabled. */
+NODISCARD enum error validity_store_client(struct pg *pg, struct uuid id);

@@ -88,7 +88,7 @@ enum error token_issue(const struct tokens *self, struct arena *arena,
     }
     header = write_header(self, arena, key);
     claims = write_claims(self, arena, subject);
-    if (header.len == 0 || claims.len == 0) {
+    if (header.len == 0 || claims.len == 0 || arena_overflowed(arena)) {
         return ERR_NO_SPACE;
     }
     codec_base64url(&token, header);

@@ -10,7 +10,7 @@ DEV_ARGS ?=
 
 .NOTPARALLEL:
 .DEFAULT_GOAL := build
-.PHONY: help build deps run test unit asan tsan lint format fuzz bench docs debian13 clean
+.PHONY: help build deps run test fault unit asan tsan lint format fuzz bench docs debian13 clean
 
 # Sets up build folder $(1) with options $(2) unless that has been done, and compiles it.
 define compile
@@ -50,6 +50,12 @@ test: ## every suite: unit and fuzz corpus with sanitizers, integration
 	        "$(VENV)/bin/pytest --junitxml=$(REPORTS)/integration.xml" \
 	    -- fuzz $(BUILD)/asan/meson-logs/fuzz.junit.xml \
 	        "meson test -C $(BUILD)/asan --no-rebuild --print-errorlogs --suite fuzz --logbase fuzz"
+
+fault: ## the races and crashes, for as long as a release should see them
+	@tools/deps.sh test
+	$(call compile,$(BUILD),)
+	@tools/venv.sh $(VENV)
+	FAULT=1 $(VENV)/bin/pytest -m fault
 
 unit: ## the unit tests with address and undefined-behaviour sanitizers
 	@tools/deps.sh test

@@ -69,9 +69,9 @@ def measure(world: World) -> list[Row]:
         client = Client(service)
         people = [client.register() for _ in range(PEOPLE)]
         client.close()
-        capacity = _capacity(service, people)
+        capacity = capacity_of(service, people)
         probes = {name: [_get(world.folder / name, path)] for name, path in PATHS.items()}
-        logins = [_login(world.folder / f"login-{n}", p) for n, p in enumerate(people)]
+        logins = [login_request(world.folder / f"login-{n}", p) for n, p in enumerate(people)]
         storm_per_s = int(capacity * STORM_TIMES)
         rounds = [_round(service, probes, logins, storm_per_s) for _ in range(ROUNDS)]
     return _rows(capacity, rounds)
@@ -104,8 +104,8 @@ def _probe(service: Service, probes: dict[str, list[Path]]) -> dict[str, list[An
 def _rows(capacity: float, rounds: list[Round]) -> list[Row]:
     rows = [Row("logins per second that one core takes", Spread.of([capacity]), "", digits=0)]
     for name, path in PATHS.items():
-        quiet = [_p99(one.quiet[name]) for one in rounds]
-        loaded = [_p99(one.loaded[name]) for one in rounds]
+        quiet = [p99(one.quiet[name]) for one in rounds]
+        loaded = [p99(one.loaded[name]) for one in rounds]
         ratios = [after / before for before, after in zip(quiet, loaded, strict=True)]
         rows += [
             Row(f"`{path}` p99, idle service", Spread.of(quiet), "ms"),
@@ -113,7 +113,7 @@ def _rows(capacity: float, rounds: list[Round]) -> list[Row]:
             Row(f"`{path}` p99, the second / the first", Spread.of(ratios), "×", bound=3),
         ]
     refused = [[a for a in one.logins if a.status == 503] for one in rounds]
-    slowest = Spread.of([_p99(one) for one in refused])
+    slowest = Spread.of([p99(one) for one in refused])
     shares = [100 * len(a) / len(one.logins) for a, one in zip(refused, rounds, strict=True)]
     return [
         *rows,
@@ -122,12 +122,12 @@ def _rows(capacity: float, rounds: list[Round]) -> list[Row]:
     ]
 
 
-def _p99(answers: list[Answer]) -> float:
+def p99(answers: list[Answer]) -> float:
     assert answers and all(answer.status in (200, 503) for answer in answers), answers[:5]
     return percentile([answer.ms for answer in answers], 0.99)
 
 
-def _capacity(service: Service, people: list[dict[str, str]]) -> float:
+def capacity_of(service: Service, people: list[dict[str, str]]) -> float:
     """Logins per second of clients that wait for their answers."""
     end = time.monotonic() + CAPACITY_S
 
@@ -149,7 +149,7 @@ def _get(file: Path, path: str) -> Path:
     return file
 
 
-def _login(file: Path, person: dict[str, str]) -> Path:
+def login_request(file: Path, person: dict[str, str]) -> Path:
     body = f'{{"email":"{person["email"]}","password":"{PASSWORD}"}}'
     head = (
         "POST /v1/login HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n"

@@ -6,7 +6,8 @@
  *
  * usage: load PORT REQUESTS_PER_S SECONDS CONNECTIONS FILE...
  *
- * Each FILE is one request as it goes over the wire; they are sent in turns. One thread.
+ * Each FILE is one request as it goes over the wire, or several with a NUL behind each; all are sent in
+ * turns, none is left out because connections were busy. One thread.
  */
 #include <assert.h>
 #include <inttypes.h>
@@ -25,8 +26,8 @@
 
 enum {
     CONNECTIONS_MAX = 1024,
-    FILES_MAX = 64,
-    REQUEST_BYTES_MAX = 4096,
+    REQUESTS_MAX = 65536,
+    FILE_BYTES_MAX = 32 << 20,
     ANSWER_BYTES_MAX = 16384,
     EVENTS_MAX = 64,
     LAST_ANSWERS_MS = 3000, /* after the last request */
@@ -41,8 +42,7 @@ struct connection {
 
 struct load {
     uint64_t port, rate, seconds, connection_count;
-    size_t file_count;
-    struct str files[FILES_MAX];
+    size_t request_count, next;
     struct connection *idle[CONNECTIONS_MAX];
     size_t idle_count;
     uint64_t started, skipped, busy;
@@ -50,6 +50,7 @@ struct load {
 };
 
 static struct connection connections[CONNECTIONS_MAX];
+static struct str requests[REQUESTS_MAX];
 
 static void die(const char *what)
 {
@@ -57,18 +58,21 @@ static void die(const char *what)
     exit(EXIT_FAILURE);
 }
 
-static struct str read_request(const char *path)
+static void read_requests(struct load *self, const char *path)
 {
-    char *bytes = malloc(REQUEST_BYTES_MAX);
+    char *bytes = malloc(FILE_BYTES_MAX);
     FILE *file = fopen(path, "rb");
-    size_t len;
+    struct str rest;
 
     if (file == NULL || bytes == NULL) {
         die(path);
     }
-    len = fread(bytes, 1, REQUEST_BYTES_MAX, file);
+    rest = (struct str){bytes, fread(bytes, 1, FILE_BYTES_MAX, file)};
     (void)fclose(file);
-    return (struct str){bytes, len};
+    while (rest.len > 0) {
+        assert(self->request_count < REQUESTS_MAX);
+        requests[self->request_count++] = str_cut(&rest, '\0');
+    }
 }
 
 static void open_connection(struct load *self, struct connection *c)
@@ -88,7 +92,7 @@ static void open_connection(struct load *self, struct connection *c)
 
 static void send_one(struct load *self)
 {
-    struct str request = self->files[self->started % self->file_count];
+    struct str request = requests[self->next % self->request_count];
     struct connection *c;
 
     self->started++;
@@ -96,6 +100,7 @@ static void send_one(struct load *self)
         self->skipped++;
         return;
     }
+    self->next++;
     c = self->idle[--self->idle_count];
     if (c->fd < 0) {
         open_connection(self, c);
@@ -206,7 +211,7 @@ static void run(struct load *self)
 static void parse(struct load *self, int argc, char **argv)
 {
     uint64_t *numbers[] = {&self->port, &self->rate, &self->seconds, &self->connection_count};
-    bool good = argc > 5 && argc - 5 <= FILES_MAX;
+    bool good = argc > 5;
 
     for (int i = 0; good && i < 4; i++) {
         good = str_to_u64(str_from(argv[i + 1]), numbers[i]) == OK && *numbers[i] > 0;
@@ -216,7 +221,7 @@ static void parse(struct load *self, int argc, char **argv)
         exit(2);
     }
     for (int i = 5; i < argc; i++) {
-        self->files[self->file_count++] = read_request(argv[i]);
+        read_requests(self, argv[i]);
     }
 }
 

@@ -3,7 +3,8 @@
 
 usage: run.py BUILD_FOLDER [FIGURE...]
 
-With figures named (login, static, start, memory, delivery, overload) only those are taken, and the
+With figures named (login, static, start, memory, delivery, overload,
+refresh) only those are taken, and the
 page stays as it is. A bound that does not hold is shown, and is no failure: times depend on what
 else the machine does.
 """
@@ -15,7 +16,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-FIGURES = ("login", "static", "start", "memory", "delivery", "overload")
+FIGURES = ("login", "static", "start", "memory", "delivery", "overload", "refresh")
 ROOT = Path(__file__).resolve().parents[1]
 
 

@@ -96,8 +96,13 @@ class Client:
         return person
 
     def login(self, person: dict[str, str]) -> None:
+        self.tokens(person)
+
+    def tokens(self, person: dict[str, str]) -> dict[str, Any]:
+        """What a login answers."""
         status, body = self.post("/v1/login", person)
         assert status == 200, body
+        return json.loads(body)
 
     def close(self) -> None:
         self._connection.close()

@@ -102,6 +102,16 @@ static const char *refusal(const struct lane *self, const struct lane_job *job)
     return clock_mono_ms() + wait_ms(self) > job->deadline_ms ? "slow" : NULL;
 }
 
+/* Without the lock, or who wakes would only wait for it: two switches more on a core that is shared. */
+static void wake_worker(struct lane *self)
+{
+    if (self->options.pace == NULL) {
+        pthread_cond_signal(&self->wake);
+    } else { /* the one that wakes may have to wait on: ask all of the few */
+        pthread_cond_broadcast(&self->wake);
+    }
+}
+
 enum error lane_submit(struct lane *self, struct lane_job *job)
 {
     const char *reason;
@@ -111,18 +121,13 @@ enum error lane_submit(struct lane *self, struct lane_job *job)
     if (reason == NULL) {
         job->queued_ms = clock_mono_ms();
         push(self, job);
-        /* With a pace the one that wakes may have to wait on: ask all of the few. */
-        if (self->options.pace == NULL) {
-            pthread_cond_signal(&self->wake);
-        } else {
-            pthread_cond_broadcast(&self->wake);
-        }
     }
     pthread_mutex_unlock(&self->lock);
     if (reason != NULL) {
         lane_metrics_rejected(self->options.name, reason);
         return ERR_OVERLOADED;
     }
+    wake_worker(self);
     return OK;
 }
 

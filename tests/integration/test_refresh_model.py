@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sessions against a small model, by a random walk over two replicas, one of them without grace.
 
-The model has of each session only its generation, the key of its last rotation and whether it has
-ended; each token of it is computed. Answers, rows and published events must be what it says.
+The model has of each session only its generation, the key of its last rotation, how old it and its
+last rotation are, and whether it has ended; each token of it is computed. Answers, rows and
+published events must be what it says. Time passes by setting the rows' times back.
 """
 
 from collections import Counter
@@ -38,6 +39,10 @@ WHICH = st.integers(0, 10**6)
 AWAY = st.integers(-4, 4)
 BACK = st.integers(0, 4)
 ENDINGS = st.sampled_from(["logout", "bearer", "revoke"])
+MINUTE, DAY = 60, 86400
+GRACE_S, IDLE_S, ABSOLUTE_S = 10 * MINUTE, 7 * DAY, 30 * DAY
+JUMPS = st.sampled_from([MINUTE, 9 * MINUTE, 11 * MINUTE, DAY, 6 * DAY, 8 * DAY])
+RESTARTS_MAX = 20
 
 
 @dataclass
@@ -49,6 +54,16 @@ class Session:
     generation: int = 0
     key: str | None = None
     ended: bool = False
+    age_s: int = 0
+    idle_s: int = 0
+
+    @property
+    def expired(self) -> bool:
+        return self.idle_s >= IDLE_S or self.age_s >= ABSOLUTE_S
+
+    @property
+    def live(self) -> bool:
+        return not self.ended and not self.expired
 
     @property
     def sid(self) -> str:
@@ -147,6 +162,50 @@ def _machine(world: World) -> type[RuleBasedStateMachine]:
                 session.ended = True
                 world.revoked[session.sid] += 1
 
+        @rule(pick=WHICH, replica=REPLICAS, right=st.booleans())
+        def reauthenticate(self, pick: int, replica: str, right: bool) -> None:
+            world.steps["reauth"] += 1
+            session = self._picked(pick)
+            password = self.person.password if right else "not the password of anybody"
+            api = world.api(replica)
+            reply = api.post("/v1/me/reauth", {"password": password}, token=session.access)
+            if not session.live:
+                assert (reply.status, reply.code) == (401, "unauthenticated"), reply
+            elif not right:
+                assert (reply.status, reply.code) == (401, "invalid_credentials"), reply
+            else:
+                assert reply.status == 200, reply
+                session.access = reply.json()["access_token"]
+
+        @rule(by_s=JUMPS)
+        def time_passes(self, by_s: int) -> None:
+            world.steps["time"] += 1
+            self.database.execute(
+                "UPDATE sessions SET created_at = created_at - t, rotated_at = rotated_at - t,"
+                " idle_expires_at = idle_expires_at - t,"
+                " absolute_expires_at = absolute_expires_at - t"
+                " FROM make_interval(secs => %s) AS t WHERE user_id = %s",
+                [by_s, self.user_id],
+            )
+            for session in self.known:
+                session.age_s += by_s
+                session.idle_s += by_s
+            # The janitor removes these some time.
+            self.known = [session for session in self.known if session.age_s < ABSOLUTE_S]
+
+        @rule(replica=REPLICAS, kill=st.booleans(), lucky=st.integers(0, 7))
+        def restart(self, replica: str, kill: bool, lucky: int) -> None:
+            """Rarely: a service that stops drains first."""
+            if lucky != 0 or world.steps["restart"] >= RESTARTS_MAX:
+                return
+            world.steps["restart"] += 1
+            service = world.replicas[replica]
+            if kill:
+                service.kill()
+            else:
+                service.stop()
+            service.start()
+
         @rule(pick=WHICH, which=WHICH, replica=REPLICAS, at=WHICH)
         def forge(self, pick: int, which: int, replica: str, at: int) -> None:
             world.steps["forge"] += 1
@@ -187,18 +246,19 @@ def _machine(world: World) -> type[RuleBasedStateMachine]:
                 " WHERE user_id = %s",
                 [self.user_id],
             ).fetchall()
+            current = {one.sid: one.tokens[one.generation] for one in self.known}
+            rows = [row for row in rows if row[0] in current]
             assert sorted(row[:3] for row in rows) == sorted(
                 (one.sid, one.generation, one.ended) for one in self.known
             )
-            current = {one.sid: one.tokens[one.generation] for one in self.known}
             for sid, _generation, _ended, digest in rows:
                 assert digest == parts_of(current[sid]).digest
 
         def _picked(self, pick: int) -> Session:
             """Mostly one that lives: of those that have ended there is little to tell."""
-            if all(one.ended for one in self.known):
+            if not any(one.live for one in self.known):
                 self.login("grace")
-            pool = [one for one in self.known if not one.ended or pick % 8 == 7]
+            pool = [one for one in self.known if one.live or pick % 8 == 7]
             return pool[pick // 8 % len(pool)]
 
         def _present(
@@ -214,6 +274,7 @@ def _machine(world: World) -> type[RuleBasedStateMachine]:
                 assert reply.json()["refresh_token"] == successor, outcome
                 if outcome == "rotated":
                     session.generation, session.key = at + 1, key
+                    session.idle_s = 0
                 if at + 1 == len(session.tokens):
                     session.tokens.append(successor)
                 session.access = reply.json()["access_token"]
@@ -224,14 +285,15 @@ def _machine(world: World) -> type[RuleBasedStateMachine]:
                 world.reused[session.sid] += 1
 
         def _expected(self, session: Session, at: int, replica: str, key: str | None) -> str:
-            if session.ended:
+            if not session.live:
                 return "ended"
             if at == session.generation:
                 return "rotated"
             if at > session.generation:
                 return "ahead"
             is_same_request = key is not None and key == session.key
-            if at == session.generation - 1 and (replica == "grace" or is_same_request):
+            is_in_grace = replica == "grace" and session.idle_s < GRACE_S
+            if at == session.generation - 1 and (is_in_grace or is_same_request):
                 return "repeated"
             return "reused"
 

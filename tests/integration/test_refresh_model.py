@@ -41,7 +41,7 @@ BACK = st.integers(0, 4)
 ENDINGS = st.sampled_from(["logout", "bearer", "revoke"])
 MINUTE, DAY = 60, 86400
 GRACE_S, IDLE_S, ABSOLUTE_S = 10 * MINUTE, 7 * DAY, 30 * DAY
-JUMPS = st.sampled_from([MINUTE, 9 * MINUTE, 11 * MINUTE, DAY, 6 * DAY, 8 * DAY])
+JUMPS = st.sampled_from([MINUTE, 9 * MINUTE, 9 * MINUTE, 11 * MINUTE, DAY, DAY, 6 * DAY, 8 * DAY])
 RESTARTS_MAX = 20
 
 

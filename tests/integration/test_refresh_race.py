@@ -40,7 +40,7 @@ pytestmark = pytest.mark.fault
 CLIENTS = 64
 FAULT = os.environ.get("FAULT") == "1"
 ROUNDS = 10000 if FAULT else 2000
-ENDED_ROUNDS = 2000 if FAULT else 400
+ENDED_ROUNDS = 10000 if FAULT else 2000
 KILLS = 200 if FAULT else 30
 POSTGRES_KILLS = 40 if FAULT else 8
 SESSIONS = 8

@@ -18,8 +18,9 @@ root=$(mktemp -d /tmp/debian13.XXXXXX)
 trap 'rm -rf --one-file-system "$root"' EXIT INT TERM
 chmod 755 "$root" # PostgreSQL runs as another account
 
-# Swagger UI comes out of the cache, and with it goes the need for npm's hundreds of packages.
-tools/swagger_ui.sh "$root" >/dev/null
+# What npm fetches comes out of the cache, and with it goes the need for npm's hundreds of packages.
+tools/npm_pinned.sh swagger-ui-dist "$root" >/dev/null
+tools/npm_pinned.sh zxcvbn "$root" >/dev/null
 cache=$(cache_folder "$root")
 packages=$(tools/deps.sh --list test | sed 's/ nodejs\| npm//g' | tr ' ' ',' | sed 's/^,//')
 mirror=$(debian_mirror "$root/tmp/lists")
@@ -28,7 +29,7 @@ rm -rf "$root/tmp"
 
 mmdebstrap --quiet --variant=apt --include="$packages" trixie "$root" "deb $mirror trixie main"
 mkdir -p "$root/root/.cache/user-service" "$root/src"
-cp -r "$cache"/swagger-ui-dist-* "$root/root/.cache/user-service/"
+cp -r "$cache"/npm-*-* "$root/root/.cache/user-service/"
 cp "$cache"/libmicrohttpd-*.tar.gz "$root/root/.cache/user-service/" 2>/dev/null || true
 cp /etc/resolv.conf "$root/etc/resolv.conf"
 tar --exclude=./build --exclude=./.git --exclude=./.local --exclude=node_modules -cf - . |

@@ -70,7 +70,7 @@ OUTSIDE = {
     r"sodium\.h|sodium/.*": {"platform/password_hash.c"},
     r"crypt\.h": {"platform/password_hash.c"},
     r"jansson\.h": {"platform/json_in.c"},
-    r"utf8proc\.h": {"auth/password.c"},
+    r"utf8proc\.h": {"auth/unicode.c"},
     r"idn2\.h": {"auth/email.c"},
     r"curl/.*": {"net/http_client.c"},
     r"microhttpd\.h": {"net/http_server.c"},

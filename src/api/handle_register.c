@@ -2,6 +2,7 @@
 #include <stddef.h>
 
 #include "handlers.h"
+#include "password_policy.h"
 #include "profile.h"
 
 struct register_body {
@@ -31,9 +32,17 @@ static enum error check(struct request *request, const struct register_body *bod
     const struct passwords *passwords = request->api->options.accounts->passwords;
     enum error email = request_email(request, body->email, STR("/email"), &out->email);
 
+    struct password_candidate candidate = {
+        .password = body->password,
+        .email = email == OK ? out->email.written : STR_EMPTY,
+        .pointer = STR("/password"),
+    };
+
     profile_check(&request->findings, body->name, body->locale);
-    password_policy(passwords, body->password, STR("/password"), &request->findings);
+    enum error password =
+        password_policy(passwords, request->arena, &candidate, &request->findings);
     TRY(email);
+    TRY(password);
     out->password = body->password;
     out->name = body->name;
     out->locale = body->locale;

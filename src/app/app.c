@@ -10,8 +10,10 @@
 #include "cors.h"
 #include "http_client.h"
 #include "janitor.h"
+#include "links.h"
 #include "mailroom.h"
 #include "migration.h"
+#include "password_policy.h"
 #include "process.h"
 #include "process_metrics.h"
 #include "relay.h"
@@ -112,6 +114,21 @@ static enum error load_trust(struct app *self, const char **why)
     return error;
 }
 
+/* What everybody would put into a password of this service. */
+static void name_service(struct app *self)
+{
+    static const struct str always[] = {{"mallhive", 8}, {"user-service", 12}, {"userservice", 11}};
+    const struct config *config = self->config;
+
+    for (size_t i = 0; i < sizeof(always) / sizeof(always[0]); i++) {
+        password_policy_word(&self->passwords, &self->arena, always[i]);
+    }
+    for (size_t i = 0; i < config->audience.count; i++) {
+        password_policy_word(&self->passwords, &self->arena, config->audience.items[i]);
+    }
+    password_policy_url(&self->passwords, &self->arena, config->public_url);
+}
+
 static void fill_auth(struct app *self)
 {
     const struct config *config = self->config;
@@ -138,6 +155,7 @@ static void fill_auth(struct app *self)
         .peppered = config->password_pepper,
     };
     password_init(&self->passwords, hash_cost(config));
+    name_service(self);
     self->sessions = (struct session_policy){
         .keyring = self->trust.keyring,
         .tokens = &self->tokens,
@@ -156,34 +174,17 @@ static void fill_auth(struct app *self)
     };
 }
 
-/* What the link in a verification mail looks like. */
-static const char *verify_link(struct app *self)
-{
-    struct str link = self->config->link_verify;
-
-    if (link.len == 0) {
-        link = arena_printf(&self->arena, "%.*s/verify#token={token}",
-                            STR_ARG(self->config->public_url));
-        if (!self->config->pages) {
-            log_warn("links in mails lead to the built-in pages, which are off",
-                     LOG_CSTR("variable", "US_LINK_VERIFY"));
-        }
-    }
-    return arena_terminated(&self->arena, link);
-}
-
 static void start_delivery(struct app *self)
 {
-    const char *link = verify_link(self);
     struct relay_options relay = {
         .pg = &self->database,
         .url = arena_terminated(&self->arena, self->config->notification_url),
         .issuer = arena_terminated(&self->arena, self->config->public_url),
         .keyring = self->trust.keyring,
         .secrets = &self->trust.webhook,
-        .links = {[ONETIME_REGISTRATION] = link, [ONETIME_VERIFICATION] = link},
     };
 
+    links_fill(self->config, &self->arena, relay.links);
     self->relay = relay_start(&relay);
     struct mailroom_options mailroom = {
         .pg = &self->database,

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "password.h"
 
-#include <string.h>
-#include <utf8proc.h>
+#include "unicode.h"
 
 static void append_random_base64(struct buf *out, size_t bytes)
 {
@@ -24,58 +23,12 @@ static void append_random_base64(struct buf *out, size_t bytes)
 void password_init(struct passwords *self, struct password_hash_cost cost)
 {
     struct buf out = buf_over(self->dummy.text, sizeof(self->dummy.text) - 1);
-    struct buf sentence = buf_over(self->too_short, sizeof(self->too_short));
 
     buf_printf(&out, "$argon2id$v=19$m=%u,t=%u,p=1$", cost.memory_kib, cost.passes);
     append_random_base64(&out, 16);
     buf_append_byte(&out, '$');
     append_random_base64(&out, 32);
     self->dummy.text[out.len] = '\0';
-    buf_printf(&sentence, "a password has at least %u characters", self->codepoints_min);
-    self->too_short_len = sentence.len;
-}
-
-void password_policy(const struct passwords *self, struct str password, struct str pointer,
-                     struct json_findings *findings)
-{
-    size_t codepoints = str_codepoints(password);
-
-    if (password.len > PASSWORD_BYTES_MAX || codepoints > PASSWORD_CODEPOINTS_MAX) {
-        json_findings_add(findings, pointer, "password_too_long",
-                          STR("a password has at most 256 characters and 1024 bytes"));
-    }
-    if (codepoints < self->codepoints_min) {
-        json_findings_add(findings, pointer, "password_too_short",
-                          (struct str){self->too_short, self->too_short_len});
-    }
-}
-
-/* NFC without a heap: decomposed code points and the composed text are both in the arena. */
-static enum error normalise(struct arena *arena, struct str password, struct str *out)
-{
-    const utf8proc_option_t options = (utf8proc_option_t)(UTF8PROC_STABLE | UTF8PROC_COMPOSE);
-    const utf8proc_uint8_t *text = (const utf8proc_uint8_t *)password.ptr;
-    utf8proc_ssize_t length = (utf8proc_ssize_t)password.len;
-    utf8proc_ssize_t count = utf8proc_decompose(text, length, NULL, 0, options);
-    utf8proc_int32_t *codepoints;
-
-    if (count < 0) {
-        return ERR_INVALID_CREDENTIALS;
-    }
-    /* One more: utf8proc_reencode terminates what it wrote, in place. */
-    codepoints = arena_alloc_array(arena, (size_t)count + 1, sizeof(*codepoints));
-    if (codepoints == NULL) {
-        return ERR_NO_SPACE;
-    }
-    count = utf8proc_decompose(text, length, codepoints, count, options);
-    if (count >= 0) {
-        count = utf8proc_reencode(codepoints, count, options);
-    }
-    if (count < 0) {
-        return ERR_INVALID_CREDENTIALS;
-    }
-    *out = (struct str){(const char *)codepoints, (size_t)count};
-    return OK;
 }
 
 /* Stands in for the id of a pepper key where passwords are normalised but not keyed; no key can have
@@ -85,6 +38,14 @@ static const struct str no_pepper = {".", 1};
 static struct str pepper_in_force(const struct passwords *self)
 {
     return self->peppered ? str_from(keyring_current(self->keyring)) : no_pepper;
+}
+
+/* What is no text is nobody's password. */
+static enum error normal_form(struct arena *arena, struct str password, struct str *out)
+{
+    const enum error error = unicode_nfc(arena, password, out);
+
+    return error == ERR_INVALID ? ERR_INVALID_CREDENTIALS : error;
 }
 
 /* What Argon2id sees: the MAC of the normalised password, or that password itself where no pepper is
@@ -101,13 +62,13 @@ static enum error keyed(const struct passwords *self, struct arena *arena, struc
         return OK;
     }
     if (str_equal(pepper_kid, no_pepper)) {
-        return normalise(arena, password, out);
+        return normal_form(arena, password, out);
     }
     pepper = keyring_key(self->keyring, pepper_kid, KEYRING_PEPPER);
     if (pepper == NULL) {
         return ERR_INTERNAL; /* the keyring lost a key that is in use */
     }
-    TRY(normalise(arena, password, &normal));
+    TRY(normal_form(arena, password, &normal));
     digest = arena_alloc(arena, sizeof(*digest));
     if (digest == NULL) {
         return ERR_NO_SPACE;
@@ -141,6 +102,15 @@ static struct password_record dummy_record(const struct passwords *self)
         .phc = str_from(self->dummy.text),
         .pepper_kid = pepper_in_force(self),
     };
+}
+
+bool password_outdated(const struct passwords *self, const struct password_hasher *hasher,
+                       struct arena *arena, const struct password_record *record)
+{
+    const char *phc = arena_terminated(arena, record->phc);
+
+    return phc != NULL && (password_hash_outdated(hasher, phc) ||
+                           !str_equal(record->pepper_kid, pepper_in_force(self)));
 }
 
 enum error password_verify(const struct passwords *self, struct password_hasher *hasher,

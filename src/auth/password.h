@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The password gate: which passwords are taken, and how one is stored and checked.
+ * The password gate: how a password is stored and checked. Which ones are taken is password_policy.h's.
  *
  * A password is at most 1,024 bytes and 256 code points (looked at before any work), is normalised
  * to NFC (NIST SP 800-63B-4 section 3.1.1.2), keyed with the pepper of the keyring, and hashed with
@@ -11,19 +11,18 @@
  */
 #pragma once
 
-#include "json_in.h"
 #include "keyring.h"
 #include "password_hash.h"
 
-enum { PASSWORD_BYTES_MAX = 1024, PASSWORD_CODEPOINTS_MAX = 256 };
+enum { PASSWORD_BYTES_MAX = 1024, PASSWORD_CODEPOINTS_MAX = 256, PASSWORD_WORDS_MAX = 32 };
 
 struct passwords {
     const struct keyring *keyring;
     unsigned codepoints_min;
     bool peppered;
-    struct password_hash dummy; /* stands in for an account that does not exist */
-    char too_short[64];         /* the sentence, with the number in force */
-    size_t too_short_len;
+    struct password_hash dummy;           /* stands in for an account that does not exist */
+    struct str words[PASSWORD_WORDS_MAX]; /* what the service is called; password_policy_word */
+    size_t word_count;
 };
 
 struct password_record {
@@ -31,12 +30,9 @@ struct password_record {
     struct str pepper_kid; /* ".": normalised, not keyed; empty: hashed as it came (imported) */
 };
 
-/* Completes the caller's settings: the dummy of the cost in force, the sentences. */
+/* Completes the caller's settings: the dummy of the cost in force. */
 void password_init(struct passwords *self, struct password_hash_cost cost);
 
-/* Adds what is wrong with a password that someone wants to set. */
-void password_policy(const struct passwords *self, struct str password, struct str pointer,
-                     struct json_findings *findings);
 /* The record is in the arena. */
 NODISCARD enum error password_store(const struct passwords *self, struct password_hasher *hasher,
                                     struct arena *arena, struct str password,
@@ -45,3 +41,6 @@ NODISCARD enum error password_store(const struct passwords *self, struct passwor
 NODISCARD enum error password_verify(const struct passwords *self, struct password_hasher *hasher,
                                      struct arena *arena, struct str password,
                                      const struct password_record *record);
+/* True for a record of another cost, scheme or pepper than one made now. */
+bool password_outdated(const struct passwords *self, const struct password_hasher *hasher,
+                       struct arena *arena, const struct password_record *record);

@@ -17,6 +17,7 @@ from support.journey import (
     register,
 )
 from support.raw_http import exchange
+from support.makers import ServiceMaker
 from support.receiver import Receiver
 from support.service import Service
 
@@ -70,6 +71,10 @@ PASSWORDS_REFUSED = {
     "257 letters": ("a1" * 128 + "x", "password_too_long"),
     "257 emoji": ("\U0001f600" * 257, "password_too_long"),
     "15 KiB": ("x" * 15 * 1024, "password_too_long"),
+    "common": ("1qaz2wsx3edc4rfv", "password_too_common"),
+    "common, in capitals": ("QAZWSXEDCRFVTGB", "password_too_common"),
+    "audience": ("shop" * 10, "password_contains_service_name"),
+    "product": ("MallHive-2026-11", "password_contains_service_name"),
 }
 
 
@@ -78,6 +83,34 @@ def test_password_policy(service: Service, name: str) -> None:
     password, code = PASSWORDS_REFUSED[name]
     reply = service.api.post(REGISTER, {"email": new_email(), "password": password})
     assert_finding(reply, "/password", code)
+
+
+def test_the_address_is_no_password(service: Service) -> None:
+    person = new_person("ada.lovelace")
+    local = person.email.split("@")[0]
+    for password in (f"{local}-1815!", local.upper(), f"{person.email}{person.email}1"):
+        reply = service.api.post(REGISTER, {"email": person.email, "password": password})
+        assert_finding(reply, "/password", "password_contains_email")
+    reply = service.api.post(
+        REGISTER, {"email": person.email, "password": f"{local} and fifteen letters more"}
+    )
+    assert reply.status == 202
+    both = service.api.post(REGISTER, {"email": "a@", "password": "short"})
+    assert {e["pointer"] for e in both.json()["errors"]} == {"/email", "/password"}
+
+
+def test_common_passwords_where_eight_letters_do(
+    make_service: ServiceMaker, receiver: Receiver
+) -> None:
+    service = make_service(receiver, US_PASSWORD_MIN_LENGTH="8").start()
+    for password in ("password", "Password1", "TRUSTNO1", "iloveyou1"):
+        reply = service.api.post(REGISTER, {"email": new_email(), "password": password})
+        assert_finding(reply, "/password", "password_too_common")
+    reply = service.api.post(REGISTER, {"email": new_email(), "password": "xkq-7pwm"})
+    assert reply.status == 202
+    # At login nothing is asked: whatever was set once is good.
+    reply = service.api.post(LOGIN, {"email": new_email(), "password": "password"})
+    assert reply.status == 401
 
 
 @pytest.mark.parametrize(

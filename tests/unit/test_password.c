@@ -12,84 +12,6 @@ static struct password_hasher *hasher;
 
 static const struct str right = STR("correct horse battery staple");
 
-static struct json_findings policy(struct str password)
-{
-    struct json_findings findings = {0};
-
-    password_policy(&passwords, password, STR("/password"), &findings);
-    return findings;
-}
-
-static void assert_refused(struct str password, const char *code)
-{
-    struct json_findings findings = policy(password);
-
-    assert_int_equal(findings.count, 1);
-    assert_str_equal(findings.items[0].pointer, STR("/password"));
-    assert_string_equal(findings.items[0].code, code);
-    assert_true(findings.items[0].detail.len > 0);
-}
-
-static void fifteen_code_points_are_enough(void **state)
-{
-    (void)state;
-    assert_refused(STR(""), "password_too_short");
-    assert_refused(STR("12345678901234"), "password_too_short");
-    assert_int_equal(policy(STR("123456789012345")).count, 0);
-    assert_refused(STR(FIVE_EMOJI FIVE_EMOJI EMOJI EMOJI EMOJI EMOJI), "password_too_short");
-    assert_int_equal(policy(STR(FIVE_EMOJI FIVE_EMOJI FIVE_EMOJI)).count, 0);
-}
-
-/* NIST SP 800-63B-4 section 3.1.1.2: length counts, composition does not. */
-static void any_composition_will_do(void **state)
-{
-    static const struct str good[] = {
-        STR("aaaaaaaaaaaaaaa"),
-        STR("               "),
-        STR("000000000000000"),
-        STR("\xe5\xb1\xb1\xe5\xb1\xb1\xe5\xb1\xb1\xe5\xb1\xb1\xe5\xb1\xb1\xe5\xb1\xb1\xe5\xb1\xb1"
-            "\xe5\xb1\xb1\xe5\xb1\xb1\xe5\xb1\xb1\xe5\xb1\xb1\xe5\xb1\xb1\xe5\xb1\xb1\xe5\xb1\xb1"
-            "\xe5\xb1\xb1"),
-        STR("with \"quotes\", \\ and \t a tab"),
-    };
-
-    (void)state;
-    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
-        assert_int_equal(policy(good[i]).count, 0);
-    }
-}
-
-static void two_hundred_and_fifty_six_are_the_most(void **state)
-{
-    char text[PASSWORD_BYTES_MAX + 8];
-
-    (void)state;
-    memset(text, 'a', sizeof(text));
-    assert_int_equal(policy((struct str){text, 256}).count, 0);
-    assert_refused((struct str){text, 257}, "password_too_long");
-    for (size_t i = 0; i < sizeof(text); i += 4) {
-        memcpy(text + i, EMOJI, 4);
-    }
-    assert_int_equal(policy((struct str){text, 1024}).count, 0);
-    assert_refused((struct str){text, 1028}, "password_too_long");
-}
-
-static void the_sentence_has_the_number_in_force(void **state)
-{
-    struct json_findings findings = {0};
-    struct passwords shorter = {.keyring = keyring, .codepoints_min = 8, .peppered = true};
-
-    (void)state;
-    password_init(&shorter, auth_cheap());
-    password_policy(&shorter, STR("1234567"), STR("/new_password"), &findings);
-    assert_int_equal(findings.count, 1);
-    assert_str_equal(findings.items[0].pointer, STR("/new_password"));
-    assert_str_equal(findings.items[0].detail, STR("a password has at least 8 characters"));
-    findings.count = 0;
-    password_policy(&shorter, STR("12345678"), STR("/new_password"), &findings);
-    assert_int_equal(findings.count, 0);
-}
-
 /* The record is a copy that outlives the arena. */
 struct kept {
     char phc[PASSWORD_HASH_BYTES_MAX];
@@ -476,10 +398,6 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(fifteen_code_points_are_enough),
-        cmocka_unit_test(any_composition_will_do),
-        cmocka_unit_test(two_hundred_and_fifty_six_are_the_most),
-        cmocka_unit_test(the_sentence_has_the_number_in_force),
         cmocka_unit_test(only_the_right_one_matches),
         cmocka_unit_test(the_last_byte_counts),
         cmocka_unit_test(nfc_and_nfd_are_one_password),

@@ -5,6 +5,7 @@
 
 #include "answer.h"
 #include "clock.h"
+#include "credential.h"
 #include "dispatch.h"
 #include "handlers.h"
 #include "refresh.h"
@@ -157,6 +158,7 @@ void api_register_metrics(void)
     answer_register_metrics();
     handle_login_register_metrics();
     refresh_register_metrics();
+    credential_register_metrics();
 }
 
 void api_handle(void *context, struct http_exchange *x)

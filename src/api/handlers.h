@@ -46,6 +46,13 @@ NODISCARD enum error handle_me_sessions_end_others(struct request *request);
 extern const struct route_body handle_me_sessions_reauth_body;
 NODISCARD enum error handle_me_sessions_reauth(struct request *request);
 
+extern const struct route_body handle_password_change_body;
+extern const struct route_body handle_password_ask_body;
+extern const struct route_body handle_password_reset_body;
+NODISCARD enum error handle_password_change(struct request *request);
+NODISCARD enum error handle_password_ask(struct request *request);
+NODISCARD enum error handle_password_reset(struct request *request);
+
 /* Makes the documents that the two metadata routes and the JWKS route answer with. */
 NODISCARD enum error handle_metadata_start(struct api *api);
 NODISCARD enum error handle_metadata_jwks(struct request *request);

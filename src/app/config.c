@@ -22,6 +22,7 @@ static const struct config_row rows[] = {
     {"US_LINK_VERIFY", CONFIG_LINK, AT(link_verify), "", 0, 0, 0,
      "Template of the link in verification mails, on the product's own front end. Default: the "
      "built-in page of US_PAGES."},
+    {"US_LINK_RESET", CONFIG_LINK, AT(link_reset), "", 0, 0, 0, "The same for password resets."},
     {"US_PAGES", CONFIG_SWITCH, AT(pages), "off", 0, 0, 0,
      "The built-in pages that the links in mails lead to (dev: on)."},
     {"US_DOCS", CONFIG_SWITCH, AT(docs), "off", 0, 0, 0, "/docs and /openapi.json (dev: on)."},
@@ -44,6 +45,7 @@ static const struct config_row rows[] = {
      "Where events are sent."},
     {"US_EVENTS", CONFIG_EVENTS, AT(events),
      "user.registered,user.verification_requested,user.registration_repeated,user.verified,"
+     "user.password_reset_requested,user.password_changed,"
      "session.revoked,session.reuse_detected",
      0, 0, 0, "Event types that are published. Mails are sent in any case."},
     {"US_EMAIL_VERIFICATION", CONFIG_VERIFICATION, AT(verification_required), "required", 0, 0, 0,

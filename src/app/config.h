@@ -25,6 +25,7 @@ struct config {
     struct str ops_listen;
     struct str public_url;  /* the issuer; no slash at its end */
     struct str link_verify; /* empty: the built-in page */
+    struct str link_reset;  /* likewise */
     bool pages;
     bool docs;
     struct config_list audience;

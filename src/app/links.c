@@ -25,7 +25,9 @@ void links_fill(const struct config *config, struct arena *arena,
                 const char *out[ONETIME_PURPOSE_COUNT])
 {
     const struct links_kind verify = {"US_LINK_VERIFY", "verify"};
+    const struct links_kind reset = {"US_LINK_RESET", "reset"};
 
     out[ONETIME_REGISTRATION] = template(config, arena, config->link_verify, &verify);
     out[ONETIME_VERIFICATION] = out[ONETIME_REGISTRATION];
+    out[ONETIME_RESET] = template(config, arena, config->link_reset, &reset);
 }

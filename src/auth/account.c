@@ -2,6 +2,7 @@
 #include "account.h"
 
 #include "clock.h"
+#include "credential.h"
 #include "mail_store.h"
 #include "one_time_store.h"
 #include "onetime.h"
@@ -244,6 +245,7 @@ enum error account_confirm(const struct accounts *self, struct work *work,
         return confirm_registration(self, work, in, id, out);
     case ONETIME_VERIFICATION:
         return confirm_address(self, work, in, id, out);
+    case ONETIME_RESET:
     case ONETIME_PURPOSE_COUNT:
         break;
     }
@@ -280,5 +282,6 @@ enum error account_login(const struct accounts *self, struct work *work,
     }
     TRY(error);
     *out = grant;
+    credential_rehash(self, work, &user, in->password);
     return OK;
 }

@@ -19,6 +19,8 @@ static const struct {
     [EVENT_USER_VERIFICATION_REQUESTED] = {"user.verification_requested", true, true},
     [EVENT_USER_REGISTRATION_REPEATED] = {"user.registration_repeated", true, false},
     [EVENT_USER_VERIFIED] = {"user.verified", false, false},
+    [EVENT_USER_PASSWORD_RESET_REQUESTED] = {"user.password_reset_requested", true, true},
+    [EVENT_USER_PASSWORD_CHANGED] = {"user.password_changed", false, false},
     [EVENT_SESSION_CREATED] = {"session.created", false, false},
     [EVENT_SESSION_REVOKED] = {"session.revoked", false, false},
     [EVENT_SESSION_REUSE_DETECTED] = {"session.reuse_detected", false, false},
@@ -97,6 +99,18 @@ struct event event_user_verified(struct arena *arena, struct str subject, struct
     draft_begin(&draft, arena);
     json_member_str(&draft.json, "email", email);
     return draft_end(&draft, EVENT_USER_VERIFIED, subject);
+}
+
+struct event event_user_password_changed(struct arena *arena, struct str subject,
+                                         const struct event_owner *owner, const char *reason)
+{
+    struct draft draft;
+
+    draft_begin(&draft, arena);
+    json_member_str(&draft.json, "email", owner->email);
+    json_member_str_or_null(&draft.json, "locale", owner->locale);
+    json_member_str(&draft.json, "reason", str_from(reason));
+    return draft_end(&draft, EVENT_USER_PASSWORD_CHANGED, subject);
 }
 
 struct event event_mail(struct arena *arena, enum event_type type, struct str subject,

@@ -14,6 +14,8 @@ enum event_type {
     EVENT_USER_VERIFICATION_REQUESTED,
     EVENT_USER_REGISTRATION_REPEATED,
     EVENT_USER_VERIFIED,
+    EVENT_USER_PASSWORD_RESET_REQUESTED,
+    EVENT_USER_PASSWORD_CHANGED,
     EVENT_SESSION_CREATED,
     EVENT_SESSION_REVOKED,
     EVENT_SESSION_REUSE_DETECTED,
@@ -47,12 +49,21 @@ struct event_registered {
     struct str locale;
 };
 
+/* Who is to hear of a change of their account. */
+struct event_owner {
+    struct str email;
+    struct str locale; /* empty: none */
+};
+
 struct event event_user_registered(struct arena *arena, struct str subject,
                                    const struct event_registered *in);
 struct event event_user_verified(struct arena *arena, struct str subject, struct str email);
 /* A mail to `email`; link and expiry come in when it is sent. */
 struct event event_mail(struct arena *arena, enum event_type type, struct str subject,
                         struct str email, struct str locale);
+/* `reason`: changed, reset. Tells the owner, at the address and in the language given. */
+struct event event_user_password_changed(struct arena *arena, struct str subject,
+                                         const struct event_owner *owner, const char *reason);
 struct event event_session_created(struct arena *arena, struct str subject, struct uuid session_id,
                                    struct str client_id);
 struct event event_session_revoked(struct arena *arena, struct str subject, struct uuid session_id,

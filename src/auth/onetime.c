@@ -6,6 +6,7 @@
 static const char *const names[ONETIME_PURPOSE_COUNT] = {
     [ONETIME_REGISTRATION] = "registration",
     [ONETIME_VERIFICATION] = "verification",
+    [ONETIME_RESET] = "reset",
 };
 
 static const struct str version = {"ot1", 3};

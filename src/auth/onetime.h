@@ -15,6 +15,7 @@ enum { ONETIME_TOKEN_BYTES_MAX = 160 };
 enum onetime_purpose {
     ONETIME_REGISTRATION, /* id of a registrations row */
     ONETIME_VERIFICATION, /* id of a one_time_tokens row: the address of an existing account */
+    ONETIME_RESET,        /* likewise: a new password for it */
     ONETIME_PURPOSE_COUNT
 };
 

@@ -83,63 +83,72 @@ static struct str without_words(const struct passwords *self, struct arena *aren
     return text;
 }
 
-static void add_too_little(const struct passwords *self, struct arena *arena,
-                           const struct password_candidate *in, const char *code, const char *what,
-                           struct json_findings *findings)
+/* One look at one password. */
+struct password_check {
+    const struct passwords *passwords;
+    struct arena *arena;
+    const struct password_candidate *in;
+    struct json_findings *findings;
+};
+
+static void add(const struct password_check *self, const char *code, struct str detail)
 {
-    json_findings_add(findings, in->pointer, code,
-                      arena_printf(arena, "without %s in it a password has at least %u characters",
-                                   what, self->codepoints_min));
+    json_findings_add(self->findings, self->in->pointer, code, detail);
 }
 
-static enum error check_words(const struct passwords *self, struct arena *arena,
-                              const struct password_candidate *in, struct json_findings *findings)
+static void add_too_little(const struct password_check *self, const char *code, const char *what)
+{
+    add(self, code,
+        arena_printf(self->arena, "without %s in it a password has at least %u characters", what,
+                     self->passwords->codepoints_min));
+}
+
+static enum error check_words(const struct password_check *self)
 {
     struct str folded;
     struct str left;
 
-    TRY(unicode_fold(arena, in->password, &folded));
+    TRY(unicode_fold(self->arena, self->in->password, &folded));
     if (is_common(folded)) {
-        json_findings_add(findings, in->pointer, "password_too_common",
-                          STR("this password is among the most common ones, which are tried first; "
-                              "choose another"));
+        add(self, "password_too_common",
+            STR("this password is among the most common ones, which are tried first; "
+                "choose another"));
     }
-    TRY(without_email(arena, folded, in->email, &left));
-    if (is_too_little(self, folded, left)) {
-        add_too_little(self, arena, in, "password_contains_email", "your e-mail address", findings);
+    TRY(without_email(self->arena, folded, self->in->email, &left));
+    if (is_too_little(self->passwords, folded, left)) {
+        add_too_little(self, "password_contains_email", "your e-mail address");
     }
-    left = without_words(self, arena, folded);
-    if (is_too_little(self, folded, left)) {
-        add_too_little(self, arena, in, "password_contains_service_name",
-                       "the name of this service", findings);
+    left = without_words(self->passwords, self->arena, folded);
+    if (is_too_little(self->passwords, folded, left)) {
+        add_too_little(self, "password_contains_service_name", "the name of this service");
     }
     return OK;
 }
 
-static void check_length(const struct passwords *self, struct arena *arena,
-                         const struct password_candidate *in, struct json_findings *findings)
+static void check_length(const struct password_check *self)
 {
-    const size_t codepoints = str_codepoints(in->password);
+    const struct str password = self->in->password;
+    const size_t codepoints = str_codepoints(password);
 
-    if (in->password.len > PASSWORD_BYTES_MAX || codepoints > PASSWORD_CODEPOINTS_MAX) {
-        json_findings_add(findings, in->pointer, "password_too_long",
-                          STR("a password has at most 256 characters and 1024 bytes"));
+    if (password.len > PASSWORD_BYTES_MAX || codepoints > PASSWORD_CODEPOINTS_MAX) {
+        add(self, "password_too_long", STR("a password has at most 256 characters and 1024 bytes"));
     }
-    if (codepoints < self->codepoints_min) {
-        json_findings_add(
-            findings, in->pointer, "password_too_short",
-            arena_printf(arena, "a password has at least %u characters", self->codepoints_min));
+    if (codepoints < self->passwords->codepoints_min) {
+        add(self, "password_too_short",
+            arena_printf(self->arena, "a password has at least %u characters",
+                         self->passwords->codepoints_min));
     }
 }
 
 enum error password_policy(const struct passwords *self, struct arena *arena,
                            const struct password_candidate *in, struct json_findings *findings)
 {
+    const struct password_check check = {self, arena, in, findings};
     const size_t before = findings->count;
 
-    check_length(self, arena, in, findings);
+    check_length(&check);
     if (findings->count == before) {
-        TRY(check_words(self, arena, in, findings));
+        TRY(check_words(&check));
     }
     if (arena_overflowed(arena)) {
         return ERR_NO_SPACE;

@@ -70,15 +70,22 @@ static void write_attempt(struct mailroom *self, struct pg_tx *tx,
                        });
 }
 
-static void write_verification(struct mailroom *self, struct pg_tx *tx,
-                               const struct mail_account *account, struct str locale)
+/* A mail whose token names a row of its own. */
+struct token_mail {
+    enum event_type event;
+    enum onetime_purpose purpose;
+    int64_t ttl_s;
+    struct str locale;
+};
+
+static void write_token_mail(struct mailroom *self, struct pg_tx *tx,
+                             const struct mail_account *account, const struct token_mail *mail)
 {
-    const int64_t expires_ms = clock_wall_ms() + MAILROOM_TOKEN_TTL_S * 1000LL;
-    const struct str purpose = str_from(onetime_purpose_name(ONETIME_VERIFICATION));
+    const int64_t expires_ms = clock_wall_ms() + mail->ttl_s * 1000LL;
+    const struct str purpose = str_from(onetime_purpose_name(mail->purpose));
     const struct uuid token_id = crypto_uuid7(clock_wall_ms());
     const struct event event =
-        event_mail(&self->scratch, EVENT_USER_VERIFICATION_REQUESTED, account->sub, account->email,
-                   preferred(locale, account->locale));
+        event_mail(&self->scratch, mail->event, account->sub, account->email, mail->locale);
     struct outbox_event row = outbox_row(&event);
 
     row.expires_ms = expires_ms;
@@ -89,15 +96,49 @@ static void write_verification(struct mailroom *self, struct pg_tx *tx,
     mail_store_write(tx, account, &row);
 }
 
+static void write_verification(struct mailroom *self, struct pg_tx *tx,
+                               const struct mail_account *account, struct str locale)
+{
+    const struct token_mail mail = {
+        .event = EVENT_USER_VERIFICATION_REQUESTED,
+        .purpose = ONETIME_VERIFICATION,
+        .ttl_s = MAILROOM_TOKEN_TTL_S,
+        .locale = preferred(locale, account->locale),
+    };
+
+    if (account->is_active && !account->is_verified) {
+        write_token_mail(self, tx, account, &mail);
+    }
+}
+
+/* Whether the address was verified or not: the mail goes to its owner, and so does the account. */
+static void write_reset(struct mailroom *self, struct pg_tx *tx, const struct mail_account *account)
+{
+    const struct token_mail mail = {
+        .event = EVENT_USER_PASSWORD_RESET_REQUESTED,
+        .purpose = ONETIME_RESET,
+        .ttl_s = MAILROOM_RESET_TTL_S,
+        .locale = account->locale,
+    };
+
+    if (account->is_active) {
+        write_token_mail(self, tx, account, &mail);
+    }
+}
+
 static void write_to_owner(struct mailroom *self, struct pg_tx *tx,
                            const struct mail_request *request, const struct mail_account *account)
 {
-    if (request->kind == MAIL_REGISTRATION) {
+    switch (request->kind) {
+    case MAIL_REGISTRATION:
         write_repeated(self, tx, account);
         return;
-    }
-    if (account->is_active && !account->is_verified) {
+    case MAIL_VERIFICATION:
         write_verification(self, tx, account, request->locale);
+        return;
+    case MAIL_PASSWORD_RESET:
+        write_reset(self, tx, account);
+        return;
     }
 }
 
@@ -108,6 +149,9 @@ static enum error find_attempt(struct mailroom *self, const struct mail_request 
 
     if (request->kind == MAIL_REGISTRATION) {
         return mail_store_attempt(pg, &self->scratch, request->registration_id, out);
+    }
+    if (request->kind == MAIL_PASSWORD_RESET) {
+        return ERR_NOT_FOUND; /* an attempt has a password, and who made it knows that */
     }
     return mail_store_newest_attempt(pg, &self->scratch, request->email_canonical, out);
 }

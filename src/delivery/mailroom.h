@@ -9,6 +9,9 @@
  *   verification  an account, not verified      verification_requested, token of the account
  *                 no account, but attempts      verification_requested, token of the newest attempt
  *                 else                          nothing
+ *   password_reset  an active account           password_reset_requested, token of the account; an
+ *                                               address that was not verified is by the reset
+ *                 else                          nothing
  *
  * Ownership: the options' strings and keyring must stay until mailroom_stop.
  * Threads: start and stop from one thread, wake from any. Errors: logged; they never end the thread.
@@ -21,6 +24,7 @@
 
 enum {
     MAILROOM_TOKEN_TTL_S = 86400,
+    MAILROOM_RESET_TTL_S = 3600,
     MAILROOM_NOTICE_TTL_S = 86400, /* of a mail without a token */
     MAILROOM_SAME_MAX = 3 /* requests for one address and kind that are answered at a time */
 };

@@ -58,8 +58,9 @@ static const struct pg_statement statements[] = {
                     "WITH made AS ("
                     " INSERT INTO one_time_tokens (id, user_id, purpose, auth_ver, expires_at)"
                     " SELECT $1::uuid, u.id, $3::text, u.auth_ver, $4::timestamptz"
-                    " FROM users u WHERE u.id = $2 AND u.email_verified_at IS NULL"
-                    " AND u.status = 'active' FOR SHARE RETURNING 1"
+                    " FROM users u WHERE u.id = $2 AND u.status = 'active'"
+                    " AND (u.email_verified_at IS NULL OR $3::text <> 'verification')"
+                    " FOR SHARE RETURNING 1"
                     ") SELECT expect_one(count(*)) FROM made"},
 };
 
@@ -71,6 +72,7 @@ const struct pg_statements mail_store_statements = {
 static const struct str kinds[] = {
     [MAIL_REGISTRATION] = {"registration", 12},
     [MAIL_VERIFICATION] = {"verification", 12},
+    [MAIL_PASSWORD_RESET] = {"password_reset", 14},
 };
 
 void mail_store_insert(struct pg_tx *tx, const struct mail_request *request)
@@ -89,13 +91,22 @@ void mail_store_insert(struct pg_tx *tx, const struct mail_request *request)
     }
 }
 
+/* The table's CHECK allows no other. */
+static enum mail_kind read_kind(struct str name)
+{
+    size_t kind = 0;
+
+    while (kind < MAIL_PASSWORD_RESET && !str_equal(name, kinds[kind])) {
+        kind++;
+    }
+    return (enum mail_kind)kind;
+}
+
 static struct mail_request read_request(const struct pg_rows *rows, int row, struct arena *arena)
 {
-    const bool is_registration = str_equal(pg_text(rows, row, 1), kinds[MAIL_REGISTRATION]);
-
     return (struct mail_request){
         .id = pg_uuid(rows, row, 0),
-        .kind = is_registration ? MAIL_REGISTRATION : MAIL_VERIFICATION,
+        .kind = read_kind(pg_text(rows, row, 1)),
         .email = arena_copy(arena, pg_text(rows, row, 2)),
         .email_canonical = arena_copy(arena, pg_text(rows, row, 3)),
         .locale = arena_copy(arena, pg_text(rows, row, 4)),

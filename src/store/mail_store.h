@@ -10,7 +10,7 @@
 
 extern const struct pg_statements mail_store_statements;
 
-enum mail_kind { MAIL_REGISTRATION, MAIL_VERIFICATION };
+enum mail_kind { MAIL_REGISTRATION, MAIL_VERIFICATION, MAIL_PASSWORD_RESET };
 
 struct mail_request {
     struct uuid id;
@@ -76,7 +76,7 @@ NODISCARD enum error mail_store_newest_attempt(struct pg *pg, struct arena *aren
  * before makes this ERR_NO_MATCH, as does an address that has changed meanwhile. */
 void mail_store_write(struct pg_tx *tx, const struct mail_account *account,
                       const struct outbox_event *event);
-/* The row that a verification mail's token names; ERR_NO_MATCH unless the account is active and not
- * verified. */
+/* The row that a mail's token names; ERR_NO_MATCH unless the account is active, and for purpose
+ * `verification` not verified. */
 void mail_store_token(struct pg_tx *tx, const struct mail_account *account, struct uuid id,
                       struct str purpose, int64_t expires_ms);

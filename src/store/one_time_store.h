@@ -14,7 +14,15 @@ extern const struct pg_statements one_time_store_statements;
 struct one_time_holder {
     struct user_login user;
     struct str email;
+    struct str locale; /* empty: none */
 };
+/* Its columns in SQL, of `users u`, and how they are read of the first row. */
+#define ONE_TIME_STORE_HOLDER                                                                      \
+    "u.id, coalesce(u.subject, u.id::text), u.password_hash, u.pepper_kid,"                        \
+    " array_to_string(u.roles, ' '), u.auth_ver, u.email_verified_at IS NOT NULL, u.email,"        \
+    " u.locale"
+NODISCARD enum error one_time_store_read_holder(const struct pg_rows *rows, struct arena *arena,
+                                                struct one_time_holder *out);
 
 /* ERR_NOT_FOUND when used, expired, or outlived by a change of credentials. */
 NODISCARD enum error one_time_store_get(struct pg *pg, struct arena *arena, struct uuid id,

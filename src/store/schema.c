@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "clock.h"
+#include "credential_store.h"
 #include "crypto.h"
 #include "device_store.h"
 #include "embedded_migrations.h"
@@ -41,9 +42,10 @@ static const struct pg_statement list_applied = {
     .sql = "SELECT version, name, sha256 FROM schema_migrations ORDER BY version"};
 
 const struct pg_statements *const schema_statements[] = {
-    &user_store_statements,    &registration_store_statements, &one_time_store_statements,
-    &session_store_statements, &outbox_store_statements,       &mail_store_statements,
-    &expiry_store_statements,  &device_store_statements,       &validity_store_statements,
+    &user_store_statements,       &registration_store_statements, &one_time_store_statements,
+    &session_store_statements,    &outbox_store_statements,       &mail_store_statements,
+    &expiry_store_statements,     &device_store_statements,       &validity_store_statements,
+    &credential_store_statements,
 };
 const size_t schema_statements_count = sizeof(schema_statements) / sizeof(schema_statements[0]);
 

@@ -16,8 +16,8 @@ from support.journey import (
     new_person,
     register,
 )
-from support.raw_http import exchange
 from support.makers import ServiceMaker
+from support.raw_http import exchange
 from support.receiver import Receiver
 from support.service import Service
 

@@ -52,9 +52,11 @@ static void an_unknown_name_is_refused(void **state)
     assert_int_equal(type, EVENT_SESSION_CREATED);
 }
 
-static void only_the_verification_mail_has_a_token(void **state)
+static void mails_with_a_link_have_a_token(void **state)
 {
     (void)state;
+    assert_true(event_has_token(EVENT_USER_PASSWORD_RESET_REQUESTED));
+    assert_false(event_has_token(EVENT_USER_PASSWORD_CHANGED));
     assert_true(event_has_token(EVENT_USER_VERIFICATION_REQUESTED));
     assert_false(event_has_token(EVENT_USER_REGISTRATION_REPEATED));
     assert_false(event_has_token(EVENT_USER_REGISTERED));
@@ -65,8 +67,9 @@ static void mails_are_not_in_the_order(void **state)
 {
     (void)state;
     for (unsigned i = 0; i < EVENT_TYPE_COUNT; i++) {
-        const bool is_mail =
-            i == EVENT_USER_VERIFICATION_REQUESTED || i == EVENT_USER_REGISTRATION_REPEATED;
+        const bool is_mail = i == EVENT_USER_VERIFICATION_REQUESTED ||
+                             i == EVENT_USER_REGISTRATION_REPEATED ||
+                             i == EVENT_USER_PASSWORD_RESET_REQUESTED;
 
         assert_int_equal(event_is_ordered((enum event_type)i), !is_mail);
     }
@@ -94,6 +97,11 @@ static void data_holds_what_the_schema_says(void **state)
     event =
         event_mail(&arena, EVENT_USER_REGISTRATION_REPEATED, STR("s1"), STR("a@b.de"), STR_EMPTY);
     assert_str_equal(event.data, STR("{\"email\":\"a@b.de\",\"locale\":null}"));
+    event = event_user_password_changed(&arena, STR("s1"),
+                                        &(struct event_owner){STR("a@b.de"), STR("de")}, "reset");
+    assert_int_equal(event.type, EVENT_USER_PASSWORD_CHANGED);
+    assert_str_equal(event.data,
+                     STR("{\"email\":\"a@b.de\",\"locale\":\"de\",\"reason\":\"reset\"}"));
     event = event_session_created(&arena, STR("s1"), session_id(), STR("first-party"));
     assert_str_equal(event.data, STR("{\"session_id\":\"01890a5d-ac96-774b-bcce-b302099a8057\","
                                      "\"client_id\":\"first-party\"}"));
@@ -201,7 +209,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_type_has_a_name_that_reads_back),
         cmocka_unit_test(an_unknown_name_is_refused),
-        cmocka_unit_test(only_the_verification_mail_has_a_token),
+        cmocka_unit_test(mails_with_a_link_have_a_token),
         cmocka_unit_test(mails_are_not_in_the_order),
         cmocka_unit_test(data_holds_what_the_schema_says),
         cmocka_unit_test(ids_differ_and_are_version_7),

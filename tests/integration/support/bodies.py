@@ -10,12 +10,17 @@ RESEND = "/v1/email-verification"
 CONFIRM = "/v1/email-verification/confirm"
 LOGIN = "/v1/login"
 ME = "/v1/me"
+RESET = "/v1/password-reset"
+RESET_CONFIRM = "/v1/password-reset/confirm"
+ME_PASSWORD = "/v1/me/password"
 
 GOOD: dict[str, dict[str, Any]] = {
     REGISTER: {"email": "good@example.com", "password": "a long enough pass phrase"},
     RESEND: {"email": "good@example.com"},
     CONFIRM: {"token": "ot1.k1.r.00.00", "password": "a long enough pass phrase"},
     LOGIN: {"email": "good@example.com", "password": "a long enough pass phrase"},
+    RESET: {"email": "good@example.com"},
+    RESET_CONFIRM: {"token": "ot1.k1.r.00.00", "new_password": "a long enough pass phrase"},
 }
 
 

@@ -16,12 +16,14 @@ REGISTERED = "com.mallhive.user.registered.v1"
 VERIFICATION_REQUESTED = "com.mallhive.user.verification_requested.v1"
 REGISTRATION_REPEATED = "com.mallhive.user.registration_repeated.v1"
 VERIFIED = "com.mallhive.user.verified.v1"
+PASSWORD_RESET_REQUESTED = "com.mallhive.user.password_reset_requested.v1"
+PASSWORD_CHANGED = "com.mallhive.user.password_changed.v1"
 SESSION_CREATED = "com.mallhive.session.created.v1"
 SESSION_REVOKED = "com.mallhive.session.revoked.v1"
 SESSION_REUSE_DETECTED = "com.mallhive.session.reuse_detected.v1"
 
 # Mails with a token expire with it and keep no order.
-_UNORDERED = {VERIFICATION_REQUESTED}
+_UNORDERED = {VERIFICATION_REQUESTED, PASSWORD_RESET_REQUESTED}
 
 
 @cache

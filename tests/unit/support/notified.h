@@ -55,7 +55,8 @@ static inline struct relay_options notified_options(const char *url)
         .keyring = test_keyring,
         .secrets = &test_secrets,
         .links = {[ONETIME_REGISTRATION] = "https://app.example.com/verify#token={token}&x=1",
-                  [ONETIME_VERIFICATION] = "https://app.example.com/verify#token={token}"},
+                  [ONETIME_VERIFICATION] = "https://app.example.com/verify#token={token}",
+                  [ONETIME_RESET] = "https://app.example.com/reset#token={token}"},
     };
 }
 

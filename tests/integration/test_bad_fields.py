@@ -6,7 +6,7 @@ import time
 import unicodedata
 
 import pytest
-from support.bodies import CONFIRM, GOOD, LOGIN, ME, REGISTER, RESEND, assert_finding
+from support.bodies import CONFIRM, GOOD, LOGIN, ME, REGISTER, RESEND, RESET, assert_finding
 from support.journey import (
     confirm,
     confirmed_person,
@@ -46,7 +46,7 @@ from support.service import Service
     ],
 )
 def test_bad_addresses(service: Service, email: str) -> None:
-    for path in (REGISTER, RESEND):
+    for path in (REGISTER, RESEND, RESET):
         reply = service.api.post(path, {**GOOD[path], "email": email})
         assert reply.status == 422, (path, reply.body)
         assert {e["pointer"] for e in reply.json()["errors"]} == {"/email"}

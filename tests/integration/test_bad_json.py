@@ -5,7 +5,17 @@ import json
 from typing import Any
 
 import pytest
-from support.bodies import CONFIRM, GOOD, LOGIN, ME, REGISTER, RESEND, assert_finding
+from support.bodies import (
+    CONFIRM,
+    GOOD,
+    LOGIN,
+    ME,
+    REGISTER,
+    RESEND,
+    RESET,
+    RESET_CONFIRM,
+    assert_finding,
+)
 from support.events import VERIFICATION_REQUESTED
 from support.journey import (
     confirmed_person,
@@ -16,6 +26,7 @@ from support.receiver import Receiver
 from support.service import Service
 
 BODY_ROUTES = [("POST", REGISTER), ("POST", RESEND), ("POST", CONFIRM), ("POST", LOGIN)]
+BODY_ROUTES += [("POST", RESET), ("POST", RESET_CONFIRM)]
 
 MALFORMED = {
     "empty": b"",
@@ -174,7 +185,7 @@ def test_wrong_method_where_one_reads(service: Service, method: str, path: str) 
     "path",
     [
         *("/", "/v1", "/v1/", "/v2/login", "/v1/login/", "/V1/login", "/v1/Login", "/v1/loginx"),
-        *("/metrics", "/index.html", "/.git/config", "/v1/me/password", "/docs/"),
+        *("/metrics", "/index.html", "/.git/config", "/v1/me/passwords", "/docs/"),
         *("/v1/register%20", "/favicon.ico", "/openapi.yaml", "/.well-known/"),
     ],
 )

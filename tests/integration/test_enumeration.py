@@ -73,7 +73,7 @@ def test_login_answers_are_alike(service: Service, receiver: Receiver) -> None:
     assert all(face == faces[0] for face in faces)
 
 
-@pytest.mark.parametrize("path", ["/v1/register", "/v1/email-verification"])
+@pytest.mark.parametrize("path", ["/v1/register", "/v1/email-verification", "/v1/password-reset"])
 def test_mail_answers_are_alike(service: Service, receiver: Receiver, path: str) -> None:
     faces = []
     for person in _kinds(service, receiver):
@@ -113,11 +113,14 @@ def unknown() -> list[str]:
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("path", ["/v1/login", "/v1/register", "/v1/email-verification"])
+@pytest.mark.parametrize(
+    "path", ["/v1/login", "/v1/register", "/v1/email-verification", "/v1/password-reset"]
+)
 def test_answers_take_equal_time(
     clocked: Service, known: list[str], unknown: list[str], path: str
 ) -> None:
-    members = {} if path == "/v1/email-verification" else {"password": new_password()}
+    with_password = path in ("/v1/login", "/v1/register")
+    members = {"password": new_password()} if with_password else {}
     status = 401 if path == "/v1/login" else 202
     times: dict[str, list[float]] = {"known": [], "unknown": []}
     chance = random.Random(path)

@@ -9,7 +9,8 @@ import pytest
 import requests
 from support.browser import Browser
 from support.dev import Dev
-from support.journey import Person, login, new_person
+from support.events import PASSWORD_RESET_REQUESTED
+from support.journey import Person, confirm, login, new_password, new_person
 from support.ledger import LEDGER
 from support.poll import wait_until
 from support.receiver import token_of
@@ -90,6 +91,40 @@ def test_from_the_inbox_to_an_account(dev: Dev, browser: Browser) -> None:
     browser.wait_text("#message", "was used already or has expired")
 
 
+def test_a_forgotten_password(dev: Dev, browser: Browser, folder: Path) -> None:
+    person, link = _register(dev)
+    confirm(dev.api, token_of(link), person.password)
+    assert dev.api.post("/v1/password-reset", {"email": person.email}).status == 202
+    link = dev.mail_link(person.email, PASSWORD_RESET_REQUESTED)
+    LEDGER.add(token_of(link))
+    browser.visit(dev.place("inbox"))
+    browser.wait_text("article", "Choose a new password")
+
+    browser.visit(link)
+    assert browser.run("location.href") == f"http://127.0.0.1:{dev.port}/reset"
+    assert token_of(link) not in browser.run("document.documentElement.outerHTML")
+    browser.type("#password", "too short")
+    browser.click("button")
+    browser.wait_text("#message", "at least 15 characters")
+    browser.type("#password", person.email)
+    browser.click("button")
+    browser.wait_text("#message", "without your e-mail address in it")
+    browser.screenshot(folder / "reset-refused.png")
+    person.password = new_password()
+    browser.type("#password", person.password)
+    browser.click("button")
+    browser.wait_text("#message", "Your new password is set")
+    assert browser.text("#form") == ""
+    browser.screenshot(folder / "reset-done.png")
+    login(dev.api, person)
+    assert token_of(link) not in "".join(browser.requested).replace(link, "")
+
+    browser.visit(link)
+    browser.type("#password", new_password())
+    browser.click("button")
+    browser.wait_text("#message", "was used already or has expired")
+
+
 def test_a_link_without_a_token_says_so(dev: Dev, browser: Browser) -> None:
     for page in ("verify", "reset", "email-change", "email-undo"):
         browser.visit(f"http://127.0.0.1:{dev.port}/{page}")
@@ -97,11 +132,9 @@ def test_a_link_without_a_token_says_so(dev: Dev, browser: Browser) -> None:
         assert browser.text("#form") == ""
 
 
-@pytest.mark.parametrize("page", ["reset", "email-change", "email-undo"])
+@pytest.mark.parametrize("page", ["email-change", "email-undo"])
 def test_what_is_not_offered_is_said(dev: Dev, browser: Browser, page: str) -> None:
     browser.visit(f"http://127.0.0.1:{dev.port}/{page}#token=ot1.k1.none.0.0")
-    if page == "reset":
-        browser.type("#password", "a password of enough letters")
     browser.click("button")
     browser.wait_text("#message", "does not offer that yet")
 

@@ -184,6 +184,43 @@ static void who_needs_no_link_gets_none(void **state)
     assert_int_equal(database_number("SELECT count(*) FROM one_time_tokens"), 0);
 }
 
+/* Verified or not; in the account's own language, since anybody may have asked. */
+static void an_active_account_gets_a_reset(void **state)
+{
+    static const char *const verified[] = {"now()", "NULL"};
+
+    for (size_t i = 0; i < 2; i++) {
+        (void)empty(state);
+        account("Ann@b.de", verified[i], "active");
+        ask(MAIL_PASSWORD_RESET, "ann@b.de", "it");
+        settle();
+        assert_int_equal(database_number(MAILS), 1);
+        assert_int_equal(
+            database_number(
+                "SELECT count(*) FROM outbox o JOIN users u ON o.subject = u.id::text"
+                " JOIN one_time_tokens t ON t.id = o.token_id AND t.user_id = u.id"
+                " WHERE o.type = 'user.password_reset_requested' AND NOT o.is_ordered"
+                " AND o.token_kid = 'k1' AND o.token_purpose = 'reset' AND t.purpose = 'reset'"
+                " AND t.auth_ver = 7 AND t.expires_at = o.expires_at"
+                " AND t.expires_at BETWEEN now() + interval '59 min' AND now() + interval '61 min'"
+                " AND o.data::jsonb = '{\"email\":\"Ann@b.de\",\"locale\":\"fr\"}'"),
+            1);
+    }
+}
+
+static void who_has_no_active_account_gets_no_reset(void **state)
+{
+    (void)state;
+    account("ann@b.de", "now()", "disabled");
+    attempt("pending@b.de", "de", "1 h");
+    ask(MAIL_PASSWORD_RESET, "ann@b.de", "");
+    ask(MAIL_PASSWORD_RESET, "pending@b.de", "");
+    ask(MAIL_PASSWORD_RESET, "nobody@b.de", "");
+    settle();
+    assert_int_equal(database_number(MAILS), 0);
+    assert_int_equal(database_number("SELECT count(*) FROM one_time_tokens"), 0);
+}
+
 static void a_resend_is_for_the_newest_attempt(void **state)
 {
     (void)state;
@@ -423,6 +460,8 @@ int main(void)
         cmocka_unit_test_setup(an_attempt_that_expired_is_silent, empty),
         cmocka_unit_test_setup(an_unverified_account_gets_a_token_of_its_own, empty),
         cmocka_unit_test_setup(who_needs_no_link_gets_none, empty),
+        cmocka_unit_test_setup(an_active_account_gets_a_reset, empty),
+        cmocka_unit_test_setup(who_has_no_active_account_gets_no_reset, empty),
         cmocka_unit_test_setup(a_resend_is_for_the_newest_attempt, empty),
         cmocka_unit_test_setup(several_mailrooms_write_each_mail_once, empty),
         cmocka_unit_test_setup(of_many_requests_for_an_address_few_are_answered, empty),

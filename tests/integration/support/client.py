@@ -13,7 +13,14 @@ from typing import Any
 from . import openapi
 from .ledger import LEDGER
 
-_SECRET_MEMBERS = ("password", "token", "access_token", "refresh_token")
+_SECRET_MEMBERS = (
+    "password",
+    "current_password",
+    "new_password",
+    "token",
+    "access_token",
+    "refresh_token",
+)
 
 
 @dataclass(frozen=True)

@@ -75,9 +75,9 @@ class Dev:
         wait_until(lambda: status_of(f"{ops}/readyz") == 200, "ready", _READY_S)
         return self
 
-    def mail_link(self, email: str) -> str:
+    def mail_link(self, email: str, event_type: str = VERIFICATION_REQUESTED) -> str:
         line = re.compile(
-            rf"^mail to={re.escape(email)} type={re.escape(VERIFICATION_REQUESTED)} link=(\S+)$",
+            rf"^mail to={re.escape(email)} type={re.escape(event_type)} link=(\S+)$",
             re.MULTILINE,
         )
         found = wait_until(lambda: line.search(self.output.read_text()), f"mail to {email}")

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from .client import Api
-from .events import VERIFICATION_REQUESTED
+from .events import PASSWORD_RESET_REQUESTED, VERIFICATION_REQUESTED
 from .ledger import LEDGER
+from .poll import wait_until
 from .receiver import Receiver, token_of
 
 _run = secrets.token_hex(4)
@@ -52,6 +53,18 @@ def mail_token(receiver: Receiver, email: str, deadline_s: float = 10.0) -> str:
     """The token of the first verification mail to this address."""
     mail = receiver.wait_for(VERIFICATION_REQUESTED, deadline_s, email=email)
     return token_of(mail["data"]["link"])
+
+
+def reset_token(api: Api, receiver: Receiver, email: str) -> str:
+    """Asks for a reset; the token of the mail that comes of it."""
+    before = len(receiver.find(PASSWORD_RESET_REQUESTED, email=email))
+    reply = api.post("/v1/password-reset", {"email": email})
+    assert reply.status == 202, reply
+    assert reply.json() == {"status": "reset_sent"}
+    mails = wait_until(
+        lambda: receiver.find(PASSWORD_RESET_REQUESTED, email=email)[before:], "mail of a reset"
+    )
+    return token_of(mails[0]["data"]["link"])
 
 
 def confirm(api: Api, token: str, password: str) -> dict[str, Any]:

@@ -19,6 +19,7 @@ static const struct {
     [EVENT_USER_VERIFICATION_REQUESTED] = {"user.verification_requested", true, true},
     [EVENT_USER_REGISTRATION_REPEATED] = {"user.registration_repeated", true, false},
     [EVENT_USER_VERIFIED] = {"user.verified", false, false},
+    [EVENT_USER_DISABLED] = {"user.disabled", false, false},
     [EVENT_SESSION_CREATED] = {"session.created", false, false},
     [EVENT_SESSION_REVOKED] = {"session.revoked", false, false},
     [EVENT_SESSION_REUSE_DETECTED] = {"session.reuse_detected", false, false},
@@ -97,6 +98,15 @@ struct event event_user_verified(struct arena *arena, struct str subject, struct
     draft_begin(&draft, arena);
     json_member_str(&draft.json, "email", email);
     return draft_end(&draft, EVENT_USER_VERIFIED, subject);
+}
+
+struct event event_user_disabled(struct arena *arena, struct str subject, const char *reason)
+{
+    struct draft draft;
+
+    draft_begin(&draft, arena);
+    json_member_str(&draft.json, "reason", str_from(reason));
+    return draft_end(&draft, EVENT_USER_DISABLED, subject);
 }
 
 struct event event_mail(struct arena *arena, enum event_type type, struct str subject,

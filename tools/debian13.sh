@@ -21,7 +21,7 @@ chmod 755 "$root" # PostgreSQL runs as another account
 # Swagger UI comes out of the cache, and with it goes the need for npm's hundreds of packages.
 tools/swagger_ui.sh "$root" >/dev/null
 cache=$(cache_folder "$root")
-packages=$(tools/deps.sh --list test | sed 's/ nodejs\| npm//g' | tr ' ' ',' | sed 's/^,//')
+packages=$(tools/deps.sh --list test | sed 's/ nodejs\| npm\| golang-go//g' | tr ' ' ',' | sed 's/^,//')
 mirror=$(debian_mirror "$root/tmp/lists")
 [ -n "$mirror" ] || die "apt on this machine names no Debian mirror"
 rm -rf "$root/tmp"

@@ -3,10 +3,9 @@
 
 usage: run.py BUILD_FOLDER [FIGURE...]
 
-With figures named (login, static, start, memory, delivery, overload,
-refresh) only those are taken, and the
-page stays as it is. A bound that does not hold is shown, and is no failure: times depend on what
-else the machine does.
+With figures named (login, static, start, memory, delivery, overload, refresh, verify, revocation)
+only those are taken, and the page stays as it is. A bound that does not hold is shown, and is no
+failure: times depend on what else the machine does.
 """
 
 import os
@@ -16,7 +15,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-FIGURES = ("login", "static", "start", "memory", "delivery", "overload", "refresh")
+FIGURES = (
+    *("login", "static", "start", "memory", "delivery", "overload"),
+    *("refresh", "verify", "revocation"),
+)
 ROOT = Path(__file__).resolve().parents[1]
 
 

@@ -22,7 +22,7 @@ chmod 755 "$root" # PostgreSQL runs as another account
 tools/npm_pinned.sh swagger-ui-dist "$root" >/dev/null
 tools/npm_pinned.sh zxcvbn "$root" >/dev/null
 cache=$(cache_folder "$root")
-packages=$(tools/deps.sh --list test | sed 's/ nodejs\| npm//g' | tr ' ' ',' | sed 's/^,//')
+packages=$(tools/deps.sh --list test | sed 's/ nodejs\| npm\| golang-go//g' | tr ' ' ',' | sed 's/^,//')
 mirror=$(debian_mirror "$root/tmp/lists")
 [ -n "$mirror" ] || die "apt on this machine names no Debian mirror"
 rm -rf "$root/tmp"

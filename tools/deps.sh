@@ -11,6 +11,8 @@
 #   --list   print the names of the whole set's packages, whether they are there or not
 set -eu
 
+PATH=$PATH:/usr/sbin # nginx is there, and not in everybody's PATH
+
 check_only=false
 list_only=false
 case ${1:-} in
@@ -23,12 +25,13 @@ build_commands="gcc=gcc objcopy=binutils make=make meson=meson ninja=ninja-build
  python3=python3 node=nodejs npm=npm curl=curl openssl=openssl xz=xz-utils flock=util-linux"
 lint_commands="clang-format=clang-format clang-tidy=clang-tidy shellcheck=shellcheck"
 fuzz_commands="clang=clang"
+test_commands="nginx=nginx-light go=golang-go"
 bench_commands="nginx=nginx-light wrk=wrk taskset=util-linux"
 
 # Packages that no command tells of.
 build_packages="libc6-dev libpq-dev libssl-dev libsodium-dev libjansson-dev libcurl4-openssl-dev
  libutf8proc-dev libidn2-dev libcrypt-dev python3-yaml ca-certificates"
-test_packages="libcmocka-dev chromium fonts-dejavu-core"
+test_packages="libcmocka-dev chromium fonts-dejavu-core apache2-bin libapache2-mod-oauth2"
 
 add() { missing="$missing $1"; }
 
@@ -83,6 +86,32 @@ no_main_cluster() {
     fi
 }
 
+# No package may start a server while it is installed (nginx would take port 80): a policy of ours where
+# the machine has none, for as long as apt runs.
+policy=/usr/sbin/policy-rc.d
+
+forbid_services() {
+    [ ! -e "$policy" ] || return 0
+    trap allow_services EXIT
+    trap 'exit 1' HUP INT TERM
+    printf '#!/bin/sh\n# user-service: no server is started while its package is installed\nexit 101\n' |
+        $as_root tee "$policy" >/dev/null
+    $as_root chmod 755 "$policy"
+}
+
+allow_services() {
+    if grep -q '^# user-service: ' "$policy" 2>/dev/null; then
+        $as_root rm -f "$policy"
+    fi
+}
+
+# Nor when the machine starts.
+disable_nginx() {
+    if [ -e /etc/init.d/nginx ]; then
+        $as_root update-rc.d nginx disable >/dev/null 2>&1 || true
+    fi
+}
+
 missing=
 wanted=${1:-}
 case $wanted in
@@ -98,6 +127,7 @@ check_packages "$build_packages"
 check_postgresql
 if [ "$wanted" != build ]; then
     check_packages "$test_packages"
+    check_commands "$test_commands"
     check_venv
 fi
 if [ "$wanted" = lint ]; then
@@ -130,6 +160,10 @@ fi
 case " $missing " in
 *" postgresql "*) no_main_cluster ;;
 esac
+forbid_services
 $as_root apt-get update -q </dev/null
 # shellcheck disable=SC2086 # a list of names
 $as_root env DEBIAN_FRONTEND=noninteractive $line </dev/null
+case " $missing " in
+*" nginx-light "*) disable_nginx ;;
+esac

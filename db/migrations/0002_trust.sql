@@ -62,3 +62,8 @@ CREATE INDEX audit_subject ON audit (subject, id) WHERE subject IS NOT NULL;
 CREATE INDEX audit_request ON audit (request_id) WHERE request_id IS NOT NULL;
 CREATE INDEX audit_type ON audit (type, id);
 CREATE INDEX audit_at ON audit (at);
+
+-- What administrators and operators look for.
+CREATE INDEX users_disabled ON users (id) WHERE status = 'disabled';
+CREATE INDEX outbox_dead_seq ON outbox (seq) WHERE dead_at IS NOT NULL;
+CREATE INDEX outbox_held ON outbox (id) WHERE dead_at IS NOT NULL OR parked_at IS NOT NULL;

@@ -46,6 +46,18 @@ static const struct problem *problem_for(const struct request *request, enum err
     return has_flag(request, ROUTE_OAUTH) ? oauth_error_of(error) : problem_of(error);
 }
 
+/* RFC 6750 section 3.1. */
+static struct str insufficient_scope(const struct request *request)
+{
+    if (request->wanted_scope.len == 0) {
+        return STR("Bearer realm=\"user-service\", error=\"insufficient_scope\"");
+    }
+    return arena_printf(
+        request->arena,
+        "Bearer realm=\"user-service\", error=\"insufficient_scope\", scope=\"%.*s\"",
+        STR_ARG(request->wanted_scope));
+}
+
 static void write_challenge(struct request *request, enum error error)
 {
     bool presented = http_request_header(request->x, "Authorization").ptr != NULL;
@@ -57,6 +69,9 @@ static void write_challenge(struct request *request, enum error error)
     }
     if (error == ERR_INVALID_CLIENT) {
         challenge = STR("Basic realm=\"user-service\"");
+    }
+    if (error == ERR_INSUFFICIENT_SCOPE) {
+        challenge = insufficient_scope(request);
     }
     http_response_header(&request->response, "WWW-Authenticate", challenge);
 }
@@ -93,7 +108,7 @@ static void write_problem(struct request *request, enum error error, struct str 
     } else {
         write_document(request, problem);
     }
-    if (problem->status == 401) {
+    if (problem->status == 401 || error == ERR_INSUFFICIENT_SCOPE) {
         write_challenge(request, error);
     }
     if (problem->status == 405) {

@@ -9,6 +9,7 @@
 #include "dispatch.h"
 #include "handlers.h"
 #include "refresh.h"
+#include "token_checks.h"
 
 enum {
     DB_QUEUE_MAX = 256,
@@ -124,6 +125,15 @@ static enum error start_lanes(struct api *api)
     return lane_start(&options, &api->lanes[API_HASH]);
 }
 
+static void write_cache_control(struct api *api)
+{
+    struct buf out = buf_over(api->cache_control_text, sizeof(api->cache_control_text));
+
+    buf_append(&out, STR("public, max-age="));
+    buf_append_i64(&out, api->options.document_max_age_s);
+    api->cache_control = buf_str(&out);
+}
+
 enum error api_start(const struct api_options *options, struct api **out)
 {
     struct api *api = calloc(1, sizeof(*api));
@@ -132,7 +142,7 @@ enum error api_start(const struct api_options *options, struct api **out)
         return ERR_NO_SPACE;
     }
     api->options = *options;
-    TRY(handle_metadata_start(api));
+    write_cache_control(api);
     TRY(start_lanes(api));
     *out = api;
     return OK;
@@ -148,8 +158,6 @@ void api_free(struct api *self)
 {
     lane_free(self->lanes[API_HASH]);
     lane_free(self->lanes[API_DB]);
-    free((void *)(uintptr_t)self->jwks.body.ptr);
-    free((void *)(uintptr_t)self->metadata.body.ptr);
     free(self);
 }
 
@@ -159,6 +167,7 @@ void api_register_metrics(void)
     handle_login_register_metrics();
     refresh_register_metrics();
     credential_register_metrics();
+    token_checks_register_metrics();
 }
 
 void api_handle(void *context, struct http_exchange *x)

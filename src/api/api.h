@@ -13,13 +13,9 @@
 
 enum { API_ARENA_BYTES = 384 * 1024, API_OPS_ARENA_BYTES = 640 * 1024, API_BODY_BYTES_MAX = 16384 };
 
-enum api_lane { API_INLINE, API_DB, API_HASH, API_LANE_COUNT };
+enum { API_CACHE_CONTROL_BYTES = 48 };
 
-/* An answer that never changes while the process runs. */
-struct api_document {
-    struct str body;
-    struct str etag;
-};
+enum api_lane { API_INLINE, API_DB, API_HASH, API_LANE_COUNT };
 
 struct cors;
 
@@ -27,12 +23,14 @@ struct api_options {
     const struct accounts *accounts;
     const struct tokens *tokens;
     const struct validity *validity;
+    struct clients *clients; /* those of `validity`, to be read anew after a change */
     const struct pg_options *database;
     struct password_hash_cost password_cost;
     unsigned db_threads;
     unsigned hash_threads;
     struct cpu_pace *pace;
     const struct cors *cors;
+    int64_t document_max_age_s; /* how long others keep the keys and the metadata */
     bool docs_on;
     bool pages_on;
     struct health *health;
@@ -44,8 +42,8 @@ struct api_options {
 struct api {
     struct api_options options;
     struct lane *lanes[API_LANE_COUNT]; /* none for API_INLINE */
-    struct api_document jwks;
-    struct api_document metadata;
+    char cache_control_text[API_CACHE_CONTROL_BYTES];
+    struct str cache_control; /* of documents */
 };
 
 /* Starts the lanes. The options' pointers must stay. */

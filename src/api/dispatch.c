@@ -80,6 +80,12 @@ static enum error prepare(struct request *request)
     if (request->route->auth == ROUTE_ADMIN) {
         TRY(request_authenticate_admin(request));
     }
+    if (request->route->auth == ROUTE_READER) {
+        TRY(request_authenticate_reader(request));
+    }
+    if (request->route->auth == ROUTE_TOKEN) {
+        TRY(request_authenticate_anyone(request));
+    }
     return decode(request);
 }
 
@@ -117,7 +123,7 @@ static enum error begin(struct request *request, const struct route *route)
 static enum error handle(struct request *request)
 {
     TRY(pg_ready(request->work.pg));
-    if (request->route->auth == ROUTE_ADMIN) {
+    if (request->route->auth == ROUTE_ADMIN || request->route->auth == ROUTE_READER) {
         TRY(validity_ask(request->work.pg, &request->claims));
     }
     return request->route->handler(request);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stddef.h>
 
+#include "client_auth.h"
 #include "handlers.h"
 #include "json_out.h"
 #include "metrics.h"
@@ -54,13 +55,17 @@ static enum error log_in(struct request *request, struct session_grant *out)
 {
     const struct login_body *body = request->body;
     struct account_login in = {.password = body->password};
+    struct str client_id = SESSION_FIRST_PARTY;
+    enum error error;
 
     TRY(request_email(request, body->email, STR("/email"), &in.email));
-    if (body->client_id.ptr != NULL && !str_equal(body->client_id, SESSION_FIRST_PARTY)) {
+    error = client_auth_public(request, body->client_id, &client_id);
+    if (error == ERR_INVALID_CLIENT) {
         return request_invalid(request, STR("/client_id"), "invalid_value",
                                "no public client has this id; leave it out for first-party");
     }
-    in.origin = request_origin(request, SESSION_FIRST_PARTY);
+    TRY(error);
+    in.origin = request_origin(request, client_id);
     return account_login(request->api->options.accounts, &request->work, &in, out);
 }
 

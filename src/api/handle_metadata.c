@@ -1,31 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <stdlib.h>
-#include <string.h>
-
 #include "handlers.h"
 #include "json_out.h"
 
-enum { JWKS_BYTES_MAX = 8192, METADATA_BYTES_MAX = 4096, ETAG_BYTES = 24 };
-
-/* What others cache must not change under one ETag, so the tag is of the content. */
-static enum error keep(const struct buf *written, struct api_document *out)
-{
-    struct crypto_digest digest = crypto_sha256(buf_str(written));
-    char *memory = malloc(written->len + ETAG_BYTES);
-
-    if (memory == NULL || written->overflowed) {
-        free(memory);
-        return ERR_NO_SPACE;
-    }
-    struct buf etag = buf_over(memory + written->len, ETAG_BYTES);
-    memcpy(memory, written->ptr, written->len);
-    buf_append_byte(&etag, '"');
-    codec_base64url(&etag, (struct str){(const char *)digest.bytes, 12});
-    buf_append_byte(&etag, '"');
-    out->body = (struct str){memory, written->len};
-    out->etag = buf_str(&etag);
-    return OK;
-}
+enum { METADATA_BYTES_MAX = 4096 };
 
 static void write_url(struct json_out *json, const char *name, struct str issuer, const char *path)
 {
@@ -37,14 +14,29 @@ static void write_url(struct json_out *json, const char *name, struct str issuer
     json_member_str(json, name, buf_str(&url));
 }
 
-static void write_list(struct json_out *json, const char *name, const char *only)
+/* Words that are separated by spaces. */
+static void write_list(struct json_out *json, const char *name, struct str words)
 {
     json_key(json, name);
     json_array(json);
-    if (only != NULL) {
-        json_str(json, str_from(only));
+    while (words.len > 0) {
+        json_str(json, str_cut(&words, ' '));
     }
     json_array_end(json);
+}
+
+/* One token may be of any key that is published. */
+static struct str algorithms(const struct signer_set *set, struct buf *out)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        struct str alg = str_from(signing_key_alg(set->keys[i]));
+
+        if (!token_has_word(buf_str(out), alg)) {
+            buf_append(out, out->len > 0 ? STR(" ") : STR_EMPTY);
+            buf_append(out, alg);
+        }
+    }
+    return buf_str(out);
 }
 
 /* RFC 8414 section 2. `response_types_supported` is required and stays empty: there is no
@@ -53,43 +45,56 @@ static void write_list(struct json_out *json, const char *name, const char *only
 static void write_metadata(const struct tokens *tokens, struct buf *out)
 {
     struct json_out json = json_out_to(out);
+    char memory[64];
+    struct buf algs = buf_over(memory, sizeof(memory));
 
     json_object(&json);
     json_member_str(&json, "issuer", tokens->issuer);
     write_url(&json, "jwks_uri", tokens->issuer, "/.well-known/jwks.json");
-    write_list(&json, "response_types_supported", NULL);
+    write_list(&json, "response_types_supported", STR_EMPTY);
     write_url(&json, "token_endpoint", tokens->issuer, "/oauth2/token");
     write_url(&json, "revocation_endpoint", tokens->issuer, "/oauth2/revoke");
-    write_list(&json, "grant_types_supported", "refresh_token");
-    write_list(&json, "token_endpoint_auth_methods_supported", "none");
-    write_list(&json, "revocation_endpoint_auth_methods_supported", "none");
-    write_list(&json, "subject_types_supported", "public");
+    write_url(&json, "introspection_endpoint", tokens->issuer, "/oauth2/introspect");
+    write_list(&json, "grant_types_supported", STR("refresh_token client_credentials"));
+    write_list(&json, "token_endpoint_auth_methods_supported",
+               STR("client_secret_basic client_secret_post none"));
+    write_list(&json, "revocation_endpoint_auth_methods_supported",
+               STR("client_secret_basic client_secret_post none"));
+    write_list(&json, "introspection_endpoint_auth_methods_supported",
+               STR("client_secret_basic client_secret_post"));
+    write_list(&json, "subject_types_supported", STR("public"));
     write_list(&json, "id_token_signing_alg_values_supported",
-               signing_key_alg(signers_now(tokens->signers)->signer));
+               algorithms(signers_now(tokens->signers), &algs));
     json_object_end(&json);
 }
 
-enum error handle_metadata_start(struct api *api)
-{
-    const struct tokens *tokens = api->options.tokens;
-    char memory[JWKS_BYTES_MAX];
-    struct buf out = buf_over(memory, sizeof(memory));
-
-    signers_jwks(signers_now(tokens->signers), &out);
-    TRY(keep(&out, &api->jwks));
-    out = buf_over(memory, METADATA_BYTES_MAX);
-    write_metadata(tokens, &out);
-    return keep(&out, &api->metadata);
-}
-
+/* Text and tag are the set's, which outlives the answer. */
 enum error handle_metadata_jwks(struct request *request)
 {
-    request_reply_document(request, &request->api->jwks);
+    const struct signer_set *set = signers_now(request->api->options.tokens->signers);
+
+    request_reply_document(request, &(struct request_document){
+                                        .body = set->jwks,
+                                        .etag = set->jwks_etag,
+                                        .cache_control = request->api->cache_control,
+                                    });
     return OK;
 }
 
+/* Made anew each time: it names the algorithms of the keys, is small, and is seldom asked for. */
 enum error handle_metadata(struct request *request)
 {
-    request_reply_document(request, &request->api->metadata);
+    struct buf out = buf_in(request->arena, METADATA_BYTES_MAX);
+    struct buf etag = buf_in(request->arena, SIGNERS_ETAG_BYTES);
+    struct str body;
+
+    write_metadata(request->api->options.tokens, &out);
+    TRY(buf_finish(&out, &body));
+    signers_etag(body, &etag);
+    request_reply_document(request, &(struct request_document){
+                                        .body = body,
+                                        .etag = buf_str(&etag),
+                                        .cache_control = request->api->cache_control,
+                                    });
     return OK;
 }

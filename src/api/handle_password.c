@@ -80,7 +80,11 @@ enum error handle_password_ask(struct request *request)
 enum error handle_password_reset(struct request *request)
 {
     const struct reset_body *body = request->body;
-    const struct credential_password_reset in = {body->token, body->new_password};
+    const struct credential_password_reset in = {
+        .token = body->token,
+        .new_password = body->new_password,
+        .origin = request_origin(request, SESSION_FIRST_PARTY),
+    };
 
     TRY(credential_reset(request->api->options.accounts, &request->work, &in, &request->findings));
     request_reply_empty(request, 204);

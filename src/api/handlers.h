@@ -2,6 +2,8 @@
 /* The handlers that routes.c names; each file handle_*.c is one interaction. */
 #pragma once
 
+#include "device_store.h"
+#include "page.h"
 #include "refresh.h"
 #include "routes.h"
 
@@ -41,6 +43,10 @@ NODISCARD enum error handle_me_reply(struct request *request, int status,
                                      const struct user_profile *profile);
 
 NODISCARD enum error handle_me_sessions_list(struct request *request);
+/* A page of sessions, as this list and that of administrators show them. */
+NODISCARD enum error handle_me_sessions_reply(struct request *request, const struct page *page,
+                                              const struct device *devices,
+                                              struct keyset_found found);
 NODISCARD enum error handle_me_sessions_end_one(struct request *request);
 NODISCARD enum error handle_me_sessions_end_others(struct request *request);
 extern const struct route_body handle_me_sessions_reauth_body;
@@ -53,10 +59,36 @@ NODISCARD enum error handle_password_change(struct request *request);
 NODISCARD enum error handle_password_ask(struct request *request);
 NODISCARD enum error handle_password_reset(struct request *request);
 
-/* Makes the documents that the two metadata routes and the JWKS route answer with. */
-NODISCARD enum error handle_metadata_start(struct api *api);
 NODISCARD enum error handle_metadata_jwks(struct request *request);
 NODISCARD enum error handle_metadata(struct request *request);
+
+extern const struct route_body handle_introspect_body;
+NODISCARD enum error handle_introspect(struct request *request);
+
+/* /v1/admin */
+NODISCARD enum error handle_admin_users_list(struct request *request);
+NODISCARD enum error handle_admin_users_get(struct request *request);
+NODISCARD enum error handle_admin_users_disable(struct request *request);
+NODISCARD enum error handle_admin_users_enable(struct request *request);
+extern const struct route_body handle_admin_users_roles_body;
+NODISCARD enum error handle_admin_users_roles(struct request *request);
+NODISCARD enum error handle_admin_sessions_list(struct request *request);
+NODISCARD enum error handle_admin_sessions_end_all(struct request *request);
+NODISCARD enum error handle_admin_sessions_end_one(struct request *request);
+NODISCARD enum error handle_admin_clients_list(struct request *request);
+NODISCARD enum error handle_admin_clients_get(struct request *request);
+extern const struct route_body handle_admin_clients_create_body;
+NODISCARD enum error handle_admin_clients_create(struct request *request);
+NODISCARD enum error handle_admin_clients_rotate(struct request *request);
+NODISCARD enum error handle_admin_clients_disable(struct request *request);
+NODISCARD enum error handle_admin_audit_list(struct request *request);
+NODISCARD enum error handle_admin_events_list(struct request *request);
+NODISCARD enum error handle_admin_events_redeliver(struct request *request);
+
+NODISCARD enum error handle_verify(struct request *request);
+NODISCARD enum error handle_verify_below(struct request *request);
+
+NODISCARD enum error handle_users(struct request *request);
 
 NODISCARD enum error handle_health_livez(struct request *request);
 NODISCARD enum error handle_health_readyz(struct request *request);

@@ -37,6 +37,9 @@ const char *health_readiness(const struct health *self, bool *ready)
     if (!health_database_is_near(self)) {
         return "database_away";
     }
+    if (!atomic_load(&self->revocations_read)) {
+        return "revocations_not_read";
+    }
     *ready = true;
     return "ready";
 }

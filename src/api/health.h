@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the probes are told. Liveness looks at this process only; readiness tells whether requests can
- * be served: the schema is migrated, the database has answered in the last seconds, nobody has asked the
- * service to stop.
+ * be served: the schema is migrated, what was revoked before this start has been read, the database has
+ * answered in the last seconds, nobody has asked the service to stop.
  *
  * Threads: any (atomics).
  */
@@ -19,6 +19,7 @@ enum {
 
 struct health {
     atomic_bool migrated;
+    atomic_bool revocations_read;
     atomic_bool draining;
     _Atomic int64_t database_seen_ms; /* clock_mono_ms of the last answer; 0: never */
 };

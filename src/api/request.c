@@ -42,14 +42,14 @@ static bool has_etag(struct str if_none_match, struct str etag)
     return false;
 }
 
-void request_reply_document(struct request *self, const struct api_document *document)
+void request_reply_document(struct request *self, const struct request_document *document)
 {
     if (has_etag(http_request_header(self->x, "If-None-Match"), document->etag)) {
         request_reply_empty(self, 304);
     } else {
         request_reply(self, 200, STR("application/json"), document->body);
     }
-    http_response_header(&self->response, "Cache-Control", STR("public, max-age=300"));
+    http_response_header(&self->response, "Cache-Control", document->cache_control);
     http_response_header(&self->response, "ETag", document->etag);
 }
 
@@ -71,16 +71,30 @@ enum error request_authenticate(struct request *self)
     struct str token;
 
     TRY(bearer(self, &token));
-    return token_check(self->api->options.tokens, self->arena, token, &self->claims);
+    TRY(token_check(self->api->options.tokens, self->arena, token, &self->claims));
+    return clients_is_disabled(self->api->options.clients, self->claims.client_id)
+               ? ERR_UNAUTHENTICATED
+               : OK;
 }
 
-enum error request_authenticate_admin(struct request *self)
+enum error request_authenticate_anyone(struct request *self)
 {
     struct str token;
 
     TRY(bearer(self, &token));
-    TRY(token_verify(self->api->options.tokens, self->arena, token, &self->claims));
+    return token_verify(self->api->options.tokens, self->arena, token, &self->claims);
+}
+
+enum error request_authenticate_admin(struct request *self)
+{
+    TRY(request_authenticate_anyone(self));
     return token_require_admin(self->api->options.tokens, &self->claims);
+}
+
+enum error request_authenticate_reader(struct request *self)
+{
+    TRY(request_authenticate_anyone(self));
+    return token_require_reader(self->api->options.tokens, &self->claims);
 }
 
 struct account_origin request_origin(const struct request *self, struct str client_id)
@@ -91,6 +105,7 @@ struct account_origin request_origin(const struct request *self, struct str clie
         .client_id = client_id,
         .ip = http_request_peer(self->x),
         .user_agent = str_is_utf8(agent) ? agent : STR_EMPTY,
+        .request_id = self->id,
     };
 }
 

@@ -24,8 +24,9 @@ struct request {
     struct str trace_id; /* of a valid traceparent (W3C Trace Context); empty otherwise */
     void *body;          /* the decoded body: the struct that the route's table fills */
     struct json_findings findings;
-    struct token_claims claims;   /* of routes with bearer authentication */
-    struct work work;             /* pg is NULL while the handler runs on the I/O thread */
+    struct token_claims claims; /* of routes with bearer authentication */
+    struct work work;           /* pg is NULL while the handler runs on the I/O thread */
+    struct str wanted_scope; /* for ERR_INSUFFICIENT_SCOPE: separated by spaces; empty: not told */
     const char *database_message; /* of a failed call; NULL if none */
     struct http_response response;
 };
@@ -37,13 +38,22 @@ void request_reply(struct request *self, int status, struct str content_type, st
 /* ERR_NO_SPACE when the document did not fit its buffer. */
 NODISCARD enum error request_reply_json(struct request *self, int status, const struct buf *body);
 void request_reply_empty(struct request *self, int status);
-/* A cacheable document with its ETag; 304 when the client has it (RFC 9110 section 13.1.2). */
-void request_reply_document(struct request *self, const struct api_document *document);
+/* A JSON document that others cache; 304 when the client has it (RFC 9110 section 13.1.2). */
+struct request_document {
+    struct str body;
+    struct str etag;
+    struct str cache_control;
+};
+void request_reply_document(struct request *self, const struct request_document *document);
 
 /* Checks `Authorization: Bearer` (RFC 6750 section 2.1) into self->claims. */
 NODISCARD enum error request_authenticate(struct request *self);
+/* The same for a token of this issuer, whoever it is for. */
+NODISCARD enum error request_authenticate_anyone(struct request *self);
 /* The same for /v1/admin: ERR_INSUFFICIENT_SCOPE without users:admin. */
 NODISCARD enum error request_authenticate_admin(struct request *self);
+/* The same for /v1/users: ERR_INSUFFICIENT_SCOPE without users:read. */
+NODISCARD enum error request_authenticate_reader(struct request *self);
 /* The client's address and user agent, for a session. */
 struct account_origin request_origin(const struct request *self, struct str client_id);
 /* The session that the checked token speaks of. */

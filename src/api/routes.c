@@ -24,6 +24,8 @@ static const struct route api_rows[] = {
      API_HASH, ROUTE_PUBLIC, &handle_password_reset_body, ROUTE_ALWAYS, 0},
     {HTTP_POST, "/oauth2/token", "oauth_token", handle_oauth_token, API_DB, ROUTE_PUBLIC,
      &handle_oauth_token_body, ROUTE_ALWAYS, ROUTE_OAUTH},
+    {HTTP_POST, "/oauth2/introspect", "oauth_introspect", handle_introspect, API_INLINE,
+     ROUTE_PUBLIC, &handle_introspect_body, ROUTE_ALWAYS, ROUTE_OAUTH | ROUTE_QUIET},
     {HTTP_POST, "/oauth2/revoke", "oauth_revoke", handle_oauth_revoke, API_DB, ROUTE_PUBLIC,
      &handle_oauth_revoke_body, ROUTE_ALWAYS, ROUTE_OAUTH},
     {HTTP_GET, "/v1/me", "me_get", handle_me_get, API_DB, ROUTE_BEARER, NULL, ROUTE_ALWAYS},
@@ -39,6 +41,43 @@ static const struct route api_rows[] = {
      &handle_me_sessions_reauth_body, ROUTE_ALWAYS, 0},
     {HTTP_POST, "/v1/me/password", "me_password", handle_password_change, API_HASH, ROUTE_BEARER,
      &handle_password_change_body, ROUTE_ALWAYS, 0},
+    {HTTP_GET, "/v1/users", "users", handle_users, API_DB, ROUTE_READER, NULL, ROUTE_ALWAYS, 0},
+    {HTTP_GET, "/v1/auth/verify", "auth_verify", handle_verify, API_INLINE, ROUTE_TOKEN, NULL,
+     ROUTE_ALWAYS, ROUTE_QUIET | ROUTE_ANY_METHOD},
+    {HTTP_GET, "/v1/auth/verify/*", "auth_verify_below", handle_verify_below, API_INLINE,
+     ROUTE_TOKEN, NULL, ROUTE_ALWAYS, ROUTE_QUIET | ROUTE_ANY_METHOD},
+    {HTTP_GET, "/v1/admin/users", "admin_users_list", handle_admin_users_list, API_DB, ROUTE_ADMIN,
+     NULL, ROUTE_ALWAYS, 0},
+    {HTTP_GET, "/v1/admin/users/{id}", "admin_users_get", handle_admin_users_get, API_DB,
+     ROUTE_ADMIN, NULL, ROUTE_ALWAYS, 0},
+    {HTTP_POST, "/v1/admin/users/{id}/disable", "admin_users_disable", handle_admin_users_disable,
+     API_DB, ROUTE_ADMIN, NULL, ROUTE_ALWAYS, 0},
+    {HTTP_POST, "/v1/admin/users/{id}/enable", "admin_users_enable", handle_admin_users_enable,
+     API_DB, ROUTE_ADMIN, NULL, ROUTE_ALWAYS, 0},
+    {HTTP_PUT, "/v1/admin/users/{id}/roles", "admin_users_roles", handle_admin_users_roles, API_DB,
+     ROUTE_ADMIN, &handle_admin_users_roles_body, ROUTE_ALWAYS, 0},
+    {HTTP_GET, "/v1/admin/users/{id}/sessions", "admin_sessions_list", handle_admin_sessions_list,
+     API_DB, ROUTE_ADMIN, NULL, ROUTE_ALWAYS, 0},
+    {HTTP_DELETE, "/v1/admin/users/{id}/sessions", "admin_sessions_end_all",
+     handle_admin_sessions_end_all, API_DB, ROUTE_ADMIN, NULL, ROUTE_ALWAYS, 0},
+    {HTTP_DELETE, "/v1/admin/sessions/{id}", "admin_sessions_end_one",
+     handle_admin_sessions_end_one, API_DB, ROUTE_ADMIN, NULL, ROUTE_ALWAYS, 0},
+    {HTTP_GET, "/v1/admin/clients", "admin_clients_list", handle_admin_clients_list, API_DB,
+     ROUTE_ADMIN, NULL, ROUTE_ALWAYS, 0},
+    {HTTP_POST, "/v1/admin/clients", "admin_clients_create", handle_admin_clients_create, API_DB,
+     ROUTE_ADMIN, &handle_admin_clients_create_body, ROUTE_ALWAYS, 0},
+    {HTTP_GET, "/v1/admin/clients/{id}", "admin_clients_get", handle_admin_clients_get, API_DB,
+     ROUTE_ADMIN, NULL, ROUTE_ALWAYS, 0},
+    {HTTP_POST, "/v1/admin/clients/{id}/rotate", "admin_clients_rotate",
+     handle_admin_clients_rotate, API_DB, ROUTE_ADMIN, NULL, ROUTE_ALWAYS, 0},
+    {HTTP_POST, "/v1/admin/clients/{id}/disable", "admin_clients_disable",
+     handle_admin_clients_disable, API_DB, ROUTE_ADMIN, NULL, ROUTE_ALWAYS, 0},
+    {HTTP_GET, "/v1/admin/audit", "admin_audit_list", handle_admin_audit_list, API_DB, ROUTE_ADMIN,
+     NULL, ROUTE_ALWAYS, 0},
+    {HTTP_GET, "/v1/admin/events", "admin_events_list", handle_admin_events_list, API_DB,
+     ROUTE_ADMIN, NULL, ROUTE_ALWAYS, 0},
+    {HTTP_POST, "/v1/admin/events/{id}/redeliver", "admin_events_redeliver",
+     handle_admin_events_redeliver, API_DB, ROUTE_ADMIN, NULL, ROUTE_ALWAYS, 0},
     {HTTP_GET, "/.well-known/jwks.json", "jwks", handle_metadata_jwks, API_INLINE, ROUTE_PUBLIC,
      NULL, ROUTE_ALWAYS, ROUTE_CACHEABLE},
     {HTTP_GET, "/.well-known/oauth-authorization-server", "oauth_metadata", handle_metadata,
@@ -107,6 +146,15 @@ static void append_method(struct buf *allow, enum http_method method)
     }
 }
 
+static void append_methods(struct buf *allow, const struct route *route)
+{
+    append_method(allow, route->method);
+    for (enum http_method method = HTTP_POST;
+         (route->flags & ROUTE_ANY_METHOD) != 0 && method < HTTP_OTHER; method++) {
+        append_method(allow, method);
+    }
+}
+
 /* {id}, of which a template has one at most, stands for a segment that is not empty; an asterisk at
  * the end for whatever comes. */
 static bool matches(struct str template, struct str path, struct str *parameter)
@@ -149,7 +197,7 @@ struct route_match routes_find(const struct route_table *table, const struct api
             ((route->flags & ROUTE_ANY_METHOD) != 0 && method != HTTP_OTHER)) {
             return (struct route_match){.route = route, .parameter = parameter};
         }
-        append_method(&allow, route->method);
+        append_methods(&allow, route);
     }
     return (struct route_match){.allow = buf_str(&allow)};
 }
@@ -164,7 +212,9 @@ static const char *lane_name(enum api_lane lane)
 static const char *auth_name(enum route_auth auth)
 {
     static const char *const names[] = {
-        [ROUTE_PUBLIC] = "public", [ROUTE_BEARER] = "bearer", [ROUTE_ADMIN] = "admin"};
+        [ROUTE_PUBLIC] = "public", [ROUTE_BEARER] = "bearer", [ROUTE_ADMIN] = "admin",
+        [ROUTE_TOKEN] = "token",   [ROUTE_READER] = "reader",
+    };
     return names[auth];
 }
 

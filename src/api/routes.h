@@ -8,8 +8,10 @@
 #include "request.h"
 
 /* ROUTE_BEARER: a user's access token. ROUTE_ADMIN: one whose only audience is the issuer, with scope
- * users:admin; that it still counts is asked of the database before the handler runs. */
-enum route_auth { ROUTE_PUBLIC, ROUTE_BEARER, ROUTE_ADMIN };
+ * users:admin; that it still counts is asked of the database before the handler runs. ROUTE_TOKEN: any
+ * of this issuer; whether it still counts is the handler's question. ROUTE_READER: one with scope
+ * users:read and the issuer in its audience; the database is asked as for ROUTE_ADMIN. */
+enum route_auth { ROUTE_PUBLIC, ROUTE_BEARER, ROUTE_ADMIN, ROUTE_TOKEN, ROUTE_READER };
 
 /* Which switch of the configuration turns a route on. */
 enum route_switch { ROUTE_ALWAYS, ROUTE_DOCS, ROUTE_PAGES };
@@ -31,7 +33,8 @@ struct route_body {
 
 struct route {
     enum http_method method;
-    const char *path;      /* {id}: a segment, the request's parameter; an asterisk at the end: anything */
+    const char
+        *path; /* {id}: a segment, the request's parameter; an asterisk at the end: anything */
     const char *operation; /* OpenAPI operationId */
     request_handler handler;
     enum api_lane lane;

@@ -8,6 +8,7 @@
 #include "api.h"
 #include "clock.h"
 #include "cors.h"
+#include "feed.h"
 #include "http_client.h"
 #include "janitor.h"
 #include "links.h"
@@ -18,7 +19,8 @@
 #include "process_metrics.h"
 #include "relay.h"
 #include "relay_metrics.h"
-#include "trust.h"
+#include "rotation.h"
+#include "token_cache.h"
 
 enum {
     START_ARENA_BYTES = 64 * 1024,
@@ -27,6 +29,7 @@ enum {
     FINISH_MS = 10000, /* what is under way may take its deadline */
     CONNECT_TIMEOUT_MS = 3000,
     REGISTRATION_TTL_S = 86400,
+    CLOCKS_APART_S = 300, /* and what else may keep a token alive for longer than it should be */
     CONNECTIONS_MAX = 4096,
     EXCHANGES_MAX = 512,
     OPS_EXCHANGES_MAX = 4,
@@ -39,7 +42,10 @@ struct app {
     struct trust trust;
     struct pg_options database;
     struct signers *signers;
+    struct rotation *rotation;
     struct tokens tokens;
+    struct clients *clients;
+    struct revocations *revocations;
     struct validity validity;
     struct passwords passwords;
     struct session_policy sessions;
@@ -51,6 +57,7 @@ struct app {
     struct relay *relay;
     struct mailroom *mailroom;
     struct janitor *janitor;
+    struct feed *feed;
     struct api *api;
     struct http_server *api_server;
     struct http_server *ops_server;
@@ -132,23 +139,29 @@ static void name_service(struct app *self)
 static void fill_auth(struct app *self)
 {
     const struct config *config = self->config;
-    struct signer_set set = {.count = self->trust.key_count, .signer = self->trust.keys[0]};
+    const struct rotation_options rotation = {
+        .config = config,
+        .database = &self->database,
+        .signers = signers_new(),
+    };
 
-    for (size_t i = 0; i < set.count; i++) {
-        set.keys[i] = signing_key_hold(self->trust.keys[i]);
-    }
-    self->signers = signers_new();
-    signers_replace(self->signers, &set);
+    self->signers = rotation.signers;
+    self->rotation = rotation_new(&rotation, &self->trust);
     self->tokens = (struct tokens){
         .issuer = config->public_url,
         .audience_count = config->audience.count,
         .typ = config->token_typ,
         .ttl_s = config->access_token_ttl_s,
         .signers = self->signers,
+        .cache = token_cache_new(TOKEN_CACHE_SLOTS),
     };
     for (size_t i = 0; i < config->audience.count; i++) {
         self->tokens.audiences[i] = config->audience.items[i];
     }
+    self->clients = clients_new();
+    self->revocations = revocation_new(config->revocation_stale_max_s * 1000);
+    revocation_register_metrics(self->revocations);
+    self->validity = (struct validity){self->revocations, self->clients};
     self->passwords = (struct passwords){
         .keyring = self->trust.keyring,
         .codepoints_min = (unsigned)config->password_min_length,
@@ -163,6 +176,8 @@ static void fill_auth(struct app *self)
         .idle_ttl_s = config->refresh_idle_ttl_s,
         .absolute_ttl_s = config->refresh_absolute_ttl_s,
         .grace_s = config->refresh_grace_s,
+        .revocations = self->revocations,
+        .revocation_ttl_s = config->access_token_ttl_s + CLOCKS_APART_S,
     };
     self->accounts = (struct accounts){
         .keyring = self->trust.keyring,
@@ -192,7 +207,37 @@ static void start_delivery(struct app *self)
         .relay = self->relay,
     };
     self->mailroom = mailroom_start(&mailroom);
-    self->janitor = janitor_start(&self->database);
+    self->janitor = janitor_start(&self->database, self->config->audit_retention_s);
+    rotation_start(self->rotation, self->relay);
+}
+
+static void revocations_loaded(void *context)
+{
+    struct app *self = context;
+
+    atomic_store(&self->health.revocations_read, true);
+    log_info("ready");
+}
+
+static void keys_changed(void *context)
+{
+    struct app *self = context;
+
+    rotation_keys_changed(self->rotation);
+}
+
+static void start_feed(struct app *self)
+{
+    struct feed_options feed = {
+        .pg = &self->database,
+        .revocations = self->revocations,
+        .clients = self->clients,
+        .keys_changed = keys_changed,
+        .loaded = revocations_loaded,
+        .context = self,
+    };
+
+    self->feed = feed_start(&feed);
 }
 
 static void events_committed(void *context)
@@ -218,12 +263,14 @@ static enum error start_api(struct app *self)
         .accounts = &self->accounts,
         .tokens = &self->tokens,
         .validity = &self->validity,
+        .clients = self->clients,
         .database = &self->database,
         .password_cost = hash_cost(config),
         .db_threads = (unsigned)config->db_threads,
         .hash_threads = hash_threads,
         .pace = self->pace,
         .cors = &self->cors,
+        .document_max_age_s = rotation_document_max_age_s(config),
         .docs_on = config->docs,
         .pages_on = config->pages,
         .health = &self->health,
@@ -301,6 +348,8 @@ static void stop(struct app *self, const sigset_t *waited)
         wait_until_idle(self);
     }
     api_stop(self->api);
+    feed_stop(self->feed);
+    rotation_stop(self->rotation);
     if (self->relay != NULL) {
         janitor_stop(self->janitor);
         mailroom_stop(self->mailroom);
@@ -314,6 +363,10 @@ static void stop(struct app *self, const sigset_t *waited)
     }
     api_free(self->api);
     cpu_pace_free(self->pace);
+    token_cache_free(self->tokens.cache);
+    clients_free(self->clients);
+    revocation_free(self->revocations);
+    rotation_free(self->rotation);
     signers_free(self->signers);
     trust_free(&self->trust);
     log_info("stopped");
@@ -323,7 +376,9 @@ static void register_metrics(void)
 {
     api_register_metrics();
     lanes_register_metrics();
+    rotation_register_metrics();
     relay_metrics_register();
+    feed_register_metrics();
     process_metrics_register();
 }
 
@@ -344,10 +399,13 @@ static int serve(struct app *self, const sigset_t *waited)
         error = migration_patiently(&self->database, waited, &why);
     }
     if (error == OK) {
+        error = rotation_begin(self->rotation, waited, &why);
+    }
+    if (error == OK) {
         start_delivery(self);
         atomic_store(&self->health.migrated, true);
         health_database_seen(&self->health);
-        log_info("ready");
+        start_feed(self);
         (void)process_stop_asked(waited, -1);
     }
     stop(self, waited);

@@ -6,11 +6,12 @@
 #include <string.h>
 
 #include "app.h"
+#include "cli_commands.h"
+#include "crypto.h"
 #include "dev.h"
 #include "healthcheck.h"
 #include "json_in.h"
 #include "routes.h"
-#include "signing.h"
 
 enum { EXIT_USAGE = 2, TEXT_BYTES_MAX = 65536 };
 
@@ -163,26 +164,6 @@ static int run_healthcheck(int argc, char **argv)
     return EXIT_SUCCESS;
 }
 
-static int run_keys(int argc, char **argv)
-{
-    struct buf out = buf_over(text, sizeof(text));
-    struct signing_key *key;
-    int status;
-
-    if (argc != 1 || strcmp(argv[0], "new") != 0) {
-        return misunderstood(argc > 0 ? argv[argc - 1] : "");
-    }
-    key = signing_key_generate();
-    if (signing_key_private_jwk(key, &out) != OK) {
-        return EXIT_FAILURE;
-    }
-    buf_append_byte(&out, '\n');
-    status = print(&out);
-    crypto_wipe(text, sizeof(text));
-    signing_key_free(key);
-    return status;
-}
-
 static int run_version(int argc, char **argv)
 {
     if (argc > 0 && strcmp(argv[0], "--json") != 0) {
@@ -205,11 +186,13 @@ static const struct command commands[] = {
      "  US_WEBHOOK_SECRET=file:/run/secrets/webhook.json user-service serve\n",
      run_serve},
     {"dev", "The service with a private PostgreSQL and an inbox, for one's own machine.",
-     "usage: user-service dev [--data DIR] [--port N] [--json]\n\n"
-     "Everything listens on 127.0.0.1; Ctrl-C stops all of it; a second start finds the data.\n\n"
+     "usage: user-service dev [--data DIR] [--port N] [--replicas N] [--json]\n\n"
+     "Everything listens on 127.0.0.1; Ctrl-C stops all of it; a second start finds the data.\n"
+     "--replicas N: as many processes (1 to 8) over one database, on port, port+1, and so on.\n\n"
      "examples:\n"
      "  user-service dev\n"
-     "  user-service dev --data /tmp/try --port 8080\n",
+     "  user-service dev --data /tmp/try --port 8080\n"
+     "  user-service dev --replicas 3\n",
      run_dev},
     {"migrate", "Bring the database schema up to date, then end.",
      "usage: user-service migrate\n\nexample:\n  user-service migrate && echo up to date\n",
@@ -223,11 +206,6 @@ static const struct command commands[] = {
      run_check_config},
     {"routes", "List the API's routes.",
      "usage: user-service routes [--json]\n\nexample:\n  user-service routes --json\n", run_routes},
-    {"keys", "Make a signing key.",
-     "usage: user-service keys new\n\n"
-     "Prints a fresh private JWK (ES256) for US_JWT_SECRET.\n\n"
-     "example:\n  (umask 077; user-service keys new > jwt.json)\n",
-     run_keys},
     {"healthcheck", "Ask the running service whether it is ready; exit status 0 if so.",
      "usage: user-service healthcheck\n\nexample:\n  user-service healthcheck || echo not yet\n",
      run_healthcheck},
@@ -237,11 +215,19 @@ static const struct command commands[] = {
 
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
 
+/* Each with sub-commands. */
+static const struct tool_group *const tools[] = {&cli_user, &cli_client, &cli_keys, &cli_events};
+
+enum { TOOLS = sizeof(tools) / sizeof(tools[0]) };
+
 static int usage(FILE *out)
 {
     (void)fprintf(out, "usage: user-service COMMAND [OPTION ...]\n\n");
     for (size_t i = 0; i < COMMANDS; i++) {
         (void)fprintf(out, "  %-13s %s\n", commands[i].name, commands[i].summary);
+    }
+    for (size_t i = 0; i < TOOLS; i++) {
+        (void)fprintf(out, "  %-13s %s\n", tools[i]->name, tools[i]->summary);
     }
     (void)fprintf(out, "\n`user-service COMMAND --help` shows options and examples.\n");
     return out == stdout ? EXIT_SUCCESS : EXIT_USAGE;
@@ -266,11 +252,16 @@ int cli_run(int argc, char **argv)
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
         return usage(stdout);
     }
+    crypto_start();
+    json_in_start();
     for (size_t i = 0; i < COMMANDS; i++) {
         if (strcmp(argv[1], commands[i].name) == 0) {
-            crypto_start();
-            json_in_start();
             return run(&commands[i], argc - 2, argv + 2);
+        }
+    }
+    for (size_t i = 0; i < TOOLS; i++) {
+        if (strcmp(argv[1], tools[i]->name) == 0) {
+            return tool_run(tools[i], argc - 2, argv + 2);
         }
     }
     (void)fprintf(stderr, "user-service: \"%s\" is no command\n", argv[1]);

@@ -35,24 +35,31 @@ static const struct config_row rows[] = {
     {"US_DATABASE_URL", CONFIG_DATABASE, AT(database_url), NULL, 0, 0, CONFIG_SECRET,
      "libpq URI of PostgreSQL; several hosts are allowed."},
     {"US_JWT_SECRET", CONFIG_REFERENCE, AT(jwt_secret), NULL, 0, 0, 0,
-     "Secret with the signing key: a JWK or JWK set, EC P-256 or RSA of 3072 bits and more."},
+     "Secret with the signing key: a JWK, or a JWK set with the newest first; EC P-256, or RSA of "
+     "3072 bits and more."},
     {"US_KEYRING_SECRET", CONFIG_REFERENCE, AT(keyring_secret), NULL, 0, 0, 0,
      "Secret with the keyring: {\"current\":\"k1\",\"keys\":{\"k1\":\"<base64 of 32 bytes>\"}}."},
     {"US_WEBHOOK_SECRET", CONFIG_REFERENCE, AT(webhook_secret), NULL, 0, 0, 0,
      "Secret that signs events: {\"secrets\":[\"whsec_...\"]}."},
+    {"US_SECRETS_REFRESH", CONFIG_DURATION, AT(secrets_refresh_s), "60s", 1, 3600, 0,
+     "How often the secrets are read again; what has changed is used without a restart."},
+    {"US_KEY_DELAY", CONFIG_DURATION, AT(key_delay_s), "10m", 0, 86400, 0,
+     "A new key is known to all this long before it is used. Verifiers may keep the JWKS for half "
+     "of "
+     "it, at most 5m."},
     {"US_NOTIFICATION_URL", CONFIG_URL, AT(notification_url),
      "http://notification-service.notification.svc.cluster.local/events", 0, 0, 0,
      "Where events are sent."},
     {"US_EVENTS", CONFIG_EVENTS, AT(events),
      "user.registered,user.verification_requested,user.registration_repeated,user.verified,"
-     "user.password_reset_requested,user.password_changed,"
+     "user.password_reset_requested,user.password_changed,user.disabled,"
      "session.revoked,session.reuse_detected",
      0, 0, 0, "Event types that are published. Mails are sent in any case."},
     {"US_EMAIL_VERIFICATION", CONFIG_VERIFICATION, AT(verification_required), "required", 0, 0, 0,
      "Whether an address must be verified before its account exists. `optional` lets anybody find "
      "out who has an account."},
-    {"US_ACCESS_TOKEN_TTL", CONFIG_DURATION, AT(access_token_ttl_s), "5m", 30, 3600, 0,
-     "Lifetime of an access token."},
+    {"US_ACCESS_TOKEN_TTL", CONFIG_DURATION, AT(access_token_ttl_s), "5m", 30,
+     CONFIG_ACCESS_TOKEN_TTL_S_MAX, 0, "Lifetime of an access token."},
     {"US_REFRESH_IDLE_TTL", CONFIG_DURATION, AT(refresh_idle_ttl_s), "7d", 300, 31536000, 0,
      "A session ends when it was not refreshed for so long."},
     {"US_REFRESH_ABSOLUTE_TTL", CONFIG_DURATION, AT(refresh_absolute_ttl_s), "30d", 300, 31536000,
@@ -60,6 +67,11 @@ static const struct config_row rows[] = {
     {"US_REFRESH_GRACE", CONFIG_DURATION, AT(refresh_grace_s), "60s", 0, 600, 0,
      "A refresh token that was just replaced is answered with the same successor for so long; 0s: "
      "only with the same Idempotency-Key."},
+    {"US_REVOCATION_STALE_MAX", CONFIG_DURATION, AT(revocation_stale_max_s), "1s", 1, 60, 0,
+     "What was revoked is read four times a second; when that has failed for so long, tokens are "
+     "looked up in the database."},
+    {"US_AUDIT_RETENTION", CONFIG_DURATION, AT(audit_retention_s), "400d", 86400, 315360000, 0,
+     "The audit trail is kept for so long."},
     {"US_PASSWORD_MIN_LENGTH", CONFIG_NUMBER, AT(password_min_length), "15", 8, 64, 0,
      "Fewest characters (code points) of a new password; NIST SP 800-63B-4 asks for 15."},
     {"US_ARGON2_MEMORY_KIB", CONFIG_NUMBER, AT(argon2_memory_kib), "19456", 7168, 102400, 0,
@@ -157,13 +169,15 @@ static void check_together(const struct config *config, struct buf *problems)
     }
 }
 
-enum error config_load(struct config *out, struct buf *problems, struct buf *unknown)
+static enum error load(bool is_whole, struct config *out, struct buf *problems, struct buf *unknown)
 {
     struct config config = {0};
 
     find_unknown(unknown);
     for (size_t i = 0; i < ROWS; i++) {
-        load_row(&rows[i], &config, problems);
+        if (is_whole || value_of(&rows[i]) != NULL) {
+            load_row(&rows[i], &config, problems);
+        }
     }
     if (problems->len == 0) {
         check_together(&config, problems);
@@ -173,6 +187,16 @@ enum error config_load(struct config *out, struct buf *problems, struct buf *unk
     }
     *out = config;
     return OK;
+}
+
+enum error config_load(struct config *out, struct buf *problems, struct buf *unknown)
+{
+    return load(true, out, problems, unknown);
+}
+
+enum error config_load_present(struct config *out, struct buf *problems, struct buf *unknown)
+{
+    return load(false, out, problems, unknown);
 }
 
 static struct str shown(const struct config_row *row)

@@ -14,6 +14,8 @@
 
 /* The longest issuer and audiences leave room for the rest of a token (TOKEN_BYTES_MAX). */
 enum { CONFIG_AUDIENCES_MAX = 8, CONFIG_NAME_BYTES_MAX = 64, CONFIG_URL_BYTES_MAX = 512 };
+/* No service gives access tokens that live longer. */
+enum { CONFIG_ACCESS_TOKEN_TTL_S_MAX = 3600 };
 
 struct config_list {
     struct str items[CONFIG_AUDIENCES_MAX];
@@ -35,6 +37,8 @@ struct config {
     struct str jwt_secret;
     struct str keyring_secret;
     struct str webhook_secret;
+    int64_t secrets_refresh_s;
+    int64_t key_delay_s;
     struct str notification_url;
     event_set events;
     bool verification_required;
@@ -42,6 +46,8 @@ struct config {
     int64_t refresh_idle_ttl_s;
     int64_t refresh_absolute_ttl_s;
     int64_t refresh_grace_s;
+    int64_t revocation_stale_max_s;
+    int64_t audit_retention_s;
     uint64_t password_min_length;
     uint64_t argon2_memory_kib;
     uint64_t argon2_passes;
@@ -55,6 +61,9 @@ struct config {
 /* What is wrong, one line a variable, in `problems`; ERR_CONFIG if anything is. Variables beginning
  * with US_ that nobody knows are named in `unknown`, one line each. */
 NODISCARD enum error config_load(struct config *out, struct buf *problems, struct buf *unknown);
+/* For what is not the service: required variables may be missing, and then read as empty. */
+NODISCARD enum error config_load_present(struct config *out, struct buf *problems,
+                                         struct buf *unknown);
 /* NAME=value lines of what is in force; secrets hidden. */
 void config_print(struct buf *out);
 /* The table with the values in force, as JSON. */

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "dev_files.h"
 
 enum { POLL_MS = 5, MAP_BYTES_MAX = 48, EXIT_NOT_STARTED = 127 };
 
@@ -210,26 +211,54 @@ bool dev_child_ended(struct dev_child *self, int *status)
     return true;
 }
 
-void dev_child_stop(struct dev_child *self, int signal_number, int64_t grace_ms)
+bool dev_child_report_end(struct dev_child *self, const char *log)
 {
-    int64_t deadline_ms = clock_mono_ms() + grace_ms;
+    const char *name = self->name;
     int status;
 
+    if (!dev_child_ended(self, &status)) {
+        return false;
+    }
+    if (WIFSIGNALED(status)) {
+        (void)fprintf(stderr, "user-service dev: %s was ended by signal %d (%s)\n", name,
+                      WTERMSIG(status), strsignal(WTERMSIG(status)));
+    } else {
+        (void)fprintf(stderr, "user-service dev: %s ended with exit status %d\n", name,
+                      WEXITSTATUS(status));
+    }
+    dev_files_tail(log);
+    return true;
+}
+
+void dev_child_signal(const struct dev_child *self, int signal_number)
+{
+    if (self->pid != 0) {
+        (void)kill(self->pid, signal_number);
+    }
+}
+
+void dev_child_join(struct dev_child *self, int64_t deadline_ms)
+{
+    int status;
+
+    while (self->pid != 0 && clock_mono_ms() < deadline_ms) {
+        if (!dev_child_ended(self, &status)) {
+            dev_child_sleep_ms(POLL_MS);
+        }
+    }
     if (self->pid == 0) {
         return;
     }
-    (void)kill(self->pid, signal_number);
-    while (clock_mono_ms() < deadline_ms) {
-        if (dev_child_ended(self, &status)) {
-            return;
-        }
-        dev_child_sleep_ms(POLL_MS);
-    }
-    (void)fprintf(stderr, "user-service dev: %s did not stop within %lld s: killed\n", self->name,
-                  (long long)(grace_ms / 1000));
+    (void)fprintf(stderr, "user-service dev: %s did not stop in time: killed\n", self->name);
     (void)kill(self->pid, SIGKILL);
     (void)waitpid(self->pid, NULL, 0);
     self->pid = 0;
+}
+
+void dev_child_stop(struct dev_child *self, int signal_number, int64_t grace_ms)
+{
+    dev_child_signal(self, signal_number);
+    dev_child_join(self, clock_mono_ms() + grace_ms);
 }
 
 bool dev_child_can_namespace(const struct dev_identity *identity)

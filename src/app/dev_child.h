@@ -52,7 +52,13 @@ NODISCARD enum error dev_child_start(const struct dev_child_options *options,
 NODISCARD enum error dev_child_run(const struct dev_child_options *options);
 /* True, and the wait status, once it has ended; then its pid is 0. */
 bool dev_child_ended(struct dev_child *self, int *status);
-/* Sends the signal and waits; SIGKILL after `grace_ms`. Nothing to do for one that does not run. */
+/* The same, told on standard error with the last lines of its log. */
+bool dev_child_report_end(struct dev_child *self, const char *log);
+/* Nothing to do for one that does not run, here and below. */
+void dev_child_signal(const struct dev_child *self, int signal_number);
+/* Waits for its end; SIGKILL at the deadline (clock_mono_ms). */
+void dev_child_join(struct dev_child *self, int64_t deadline_ms);
+/* Sends the signal and waits; SIGKILL after `grace_ms`. */
 void dev_child_stop(struct dev_child *self, int signal_number, int64_t grace_ms);
 /* Whether the kernel lets us make the namespace of that identity. */
 bool dev_child_can_namespace(const struct dev_identity *identity);

@@ -72,3 +72,12 @@ unsigned dev_environment_port(const char *name)
     }
     return (unsigned)port;
 }
+
+void dev_environment_set_port(const char *name, unsigned port)
+{
+    const char *value = dev_environment_get(name);
+    const char *colon = value == NULL ? NULL : strrchr(value, ':');
+
+    assert(colon != NULL && colon - value < VALUE_BYTES_MAX / 2);
+    dev_environment_set(name, "%.*s:%u", (int)(colon - value), value, port);
+}

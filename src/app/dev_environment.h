@@ -15,5 +15,7 @@ const char *dev_environment_get(const char *name);
 void dev_environment_default(const char *name, const char *format, ...) PRINTF_LIKE(2, 3);
 void dev_environment_set(const char *name, const char *format, ...) PRINTF_LIKE(2, 3);
 char *const *dev_environment_all(void);
+/* Another port for a listener variable that holds one. */
+void dev_environment_set_port(const char *name, unsigned port);
 /* The port of a listener variable such as US_HTTP_LISTEN; 0 when it holds none. */
 unsigned dev_environment_port(const char *name);

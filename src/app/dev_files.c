@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { TAIL_BYTES_MAX = 8192, TAIL_LINES_MAX = 8, TREE_DEPTH_MAX = 32, FOLDER_BYTES_MAX = 1024 };
+enum { TAIL_BYTES_MAX = 8192, TAIL_LINES_MAX = 8, TREE_DEPTH_MAX = 32 };
 
 static NODISCARD enum error complain(const char *what, const char *path)
 {
@@ -54,14 +54,14 @@ static NODISCARD enum error make_folders(char *folder)
 
 NODISCARD enum error dev_files_folder(const char *folder, struct dev_path *out)
 {
-    char copy[FOLDER_BYTES_MAX];
+    char copy[DEV_FOLDER_BYTES_MAX];
     char *resolved;
     size_t length = strlen(folder);
     struct stat status;
 
     if (length == 0 || length >= sizeof(copy)) {
         (void)fprintf(stderr, "user-service dev: --data takes a folder of 1 to %d bytes, got %zu\n",
-                      FOLDER_BYTES_MAX - 1, length);
+                      DEV_FOLDER_BYTES_MAX - 1, length);
         return ERR_IO;
     }
     memcpy(copy, folder, length + 1);
@@ -71,7 +71,7 @@ NODISCARD enum error dev_files_folder(const char *folder, struct dev_path *out)
         free(resolved);
         return complain("enter", folder);
     }
-    if (!S_ISDIR(status.st_mode) || strlen(resolved) >= FOLDER_BYTES_MAX) {
+    if (!S_ISDIR(status.st_mode) || strlen(resolved) >= DEV_FOLDER_BYTES_MAX) {
         free(resolved);
         errno = ENOTDIR;
         return complain("use as data folder", folder);

@@ -11,7 +11,10 @@
 
 #include "str.h"
 
-enum { DEV_PATH_BYTES_MAX = PATH_MAX };
+enum { DEV_PATH_BYTES_MAX = PATH_MAX, DEV_FOLDER_BYTES_MAX = 1024 };
+
+/* In the data folder: the connection string of the database, while it runs. */
+#define DEV_FILES_DATABASE "database"
 
 struct dev_path {
     char text[DEV_PATH_BYTES_MAX];

@@ -21,6 +21,7 @@
 #define PORT "5432" /* names the socket file; nothing listens on TCP */
 
 enum { READY_MS = 120000, STOP_MS = 30000, POLL_MS = 5, NOBODY = 65534, FOLDER_ID_BYTES = 8 };
+enum { TOOL_CONNECTIONS = 80 };
 enum { SOCKET_PREFIX_BYTES = sizeof(SOCKET_FOLDER) - sizeof("XXXXXX") };
 
 /* Not the caller's: PGDATA, PGPORT and the like would change what the programs do. */
@@ -234,6 +235,7 @@ static NODISCARD enum error make_socket_folder(struct dev_postgres *self, const 
 static NODISCARD enum error start_server(struct dev_postgres *self, int log)
 {
     struct dev_path program = dev_files_path("%s/postgres", self->programs.text);
+    struct dev_path connections = dev_files_path("max_connections=%u", self->connections_max);
     struct dev_path sockets = dev_files_path("unix_socket_directories=%s", self->socket_folder);
     char *arguments[] = {program.text,
                          (char[]){"-D"},
@@ -244,6 +246,8 @@ static NODISCARD enum error start_server(struct dev_postgres *self, int log)
                          (char[]){"listen_addresses="},
                          (char[]){"-c"},
                          sockets.text,
+                         (char[]){"-c"},
+                         connections.text,
                          (char[]){"-c"},
                          (char[]){"unix_socket_permissions=0700"},
                          NULL};
@@ -316,12 +320,14 @@ static NODISCARD enum error start(struct dev_postgres *self, const char *folder,
     return wait_ready(self);
 }
 
-NODISCARD enum error dev_postgres_start(const char *folder, struct dev_postgres *out)
+NODISCARD enum error dev_postgres_start(const char *folder, unsigned connections,
+                                        struct dev_postgres *out)
 {
     struct dev_postgres self = {.server.name = "PostgreSQL"};
     enum error error;
     int log;
 
+    self.connections_max = connections + TOOL_CONNECTIONS;
     self.data = dev_files_path("%s/postgres", folder);
     self.log = dev_files_path("%s/postgres.log", folder);
     TRY(find_programs(&self));

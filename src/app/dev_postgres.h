@@ -24,11 +24,14 @@ struct dev_postgres {
     char socket_folder[32];
     char url[128]; /* for US_DATABASE_URL */
     struct dev_identity identity;
+    unsigned connections_max;
     struct dev_path programs; /* the folder of initdb and postgres */
     unsigned version;         /* major */
 };
 
-/* Accepts connections when it returns OK; `folder` is absolute. */
-NODISCARD enum error dev_postgres_start(const char *folder, struct dev_postgres *out);
+/* Accepts connections when it returns OK: as many as asked for, and some for tools. `folder` is
+ * absolute. */
+NODISCARD enum error dev_postgres_start(const char *folder, unsigned connections,
+                                        struct dev_postgres *out);
 /* Fast shutdown; removes the socket's folder. */
 void dev_postgres_stop(struct dev_postgres *self);

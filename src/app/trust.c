@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "trust.h"
 
+#include <stddef.h>
 #include <string.h>
 
 #include "json_in.h"
@@ -32,7 +33,8 @@ static enum error load_keys(struct arena *arena, struct str json, struct trust *
 {
     struct str elements[TRUST_SIGNING_KEYS_MAX];
     size_t count = 0;
-    enum error error = json_in_elements(arena, json, "keys", elements, TRUST_SIGNING_KEYS_MAX, &count);
+    enum error error =
+        json_in_elements(arena, json, "keys", elements, TRUST_SIGNING_KEYS_MAX, &count);
 
     if (error == ERR_NOT_FOUND) {
         elements[0] = json;
@@ -68,37 +70,57 @@ static enum error load_webhook(struct arena *arena, struct str json, struct trus
     return webhook_secrets_parse(arena, json, &out->webhook, reason);
 }
 
-struct trust_part {
+struct part {
+    const char *name;
     const char *variable;
-    struct str reference;
+    size_t reference; /* offset in struct config */
     enum error (*load)(struct arena *arena, struct str json, struct trust *out,
                        const char **reason);
 };
 
-static enum error load_part(const struct trust_part *part, struct arena *arena, struct trust *out,
-                            const char **why)
+static const struct part parts[TRUST_PART_COUNT] = {
+    [TRUST_JWT] = {"jwt", "US_JWT_SECRET", offsetof(struct config, jwt_secret), load_keys},
+    [TRUST_KEYRING] = {"keyring", "US_KEYRING_SECRET", offsetof(struct config, keyring_secret),
+                       load_keyring},
+    [TRUST_WEBHOOK] = {"webhook", "US_WEBHOOK_SECRET", offsetof(struct config, webhook_secret),
+                       load_webhook},
+};
+
+const char *trust_part_name(enum trust_part part)
+{
+    return parts[part].name;
+}
+
+enum error trust_read(const struct config *config, enum trust_part part, struct arena *arena,
+                      struct str *json, const char **why)
+{
+    const struct str *reference =
+        (const struct str *)((const char *)config + parts[part].reference);
+    const char *reason = "";
+
+    return secret_read(arena, *reference, json, &reason) == OK
+               ? OK
+               : refuse(arena, parts[part].variable, reason, why);
+}
+
+enum error trust_parse(enum trust_part part, struct arena *arena, struct str json,
+                       struct trust *out, const char **why)
 {
     const char *reason = "";
-    struct str json;
 
-    if (secret_read(arena, part->reference, &json, &reason) != OK ||
-        part->load(arena, json, out, &reason) != OK) {
-        return refuse(arena, part->variable, reason, why);
-    }
-    return OK;
+    return parts[part].load(arena, json, out, &reason) == OK
+               ? OK
+               : refuse(arena, parts[part].variable, reason, why);
 }
 
 enum error trust_load(const struct config *config, struct arena *arena, struct trust *out,
                       const char **why)
 {
-    const struct trust_part parts[] = {
-        {"US_JWT_SECRET", config->jwt_secret, load_keys},
-        {"US_KEYRING_SECRET", config->keyring_secret, load_keyring},
-        {"US_WEBHOOK_SECRET", config->webhook_secret, load_webhook},
-    };
+    for (unsigned part = 0; part < TRUST_PART_COUNT; part++) {
+        struct str json;
 
-    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-        TRY(load_part(&parts[i], arena, out, why));
+        TRY(trust_read(config, (enum trust_part)part, arena, &json, why));
+        TRY(trust_parse((enum trust_part)part, arena, json, out, why));
     }
     return OK;
 }

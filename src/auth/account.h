@@ -44,11 +44,12 @@ NODISCARD enum error account_create(const struct accounts *self, struct work *wo
 NODISCARD enum error account_resend(const struct accounts *self, struct work *work,
                                     const struct email *email);
 
-/* From where a session is asked for. */
+/* From where a session, or a change, is asked for. */
 struct account_origin {
     struct str client_id;
     struct str ip;
     struct str user_agent;
+    struct str request_id; /* for the audit trail; empty: none */
 };
 
 struct account_confirmation {

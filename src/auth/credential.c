@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "credential.h"
 
+#include "admin_session_store.h"
+#include "audit.h"
 #include "clock.h"
 #include "credential_store.h"
 #include "device_store.h"
@@ -8,6 +10,7 @@
 #include "metrics.h"
 #include "onetime.h"
 #include "outbox.h"
+#include "revocation_store.h"
 
 static struct metric rehashes = {
     .name = "user_service_password_rehashes_total",
@@ -69,6 +72,7 @@ static void queue_changed(const struct accounts *self, struct work *work, struct
 struct replacement {
     const char *reason;         /* of the event */
     const char *session_reason; /* of the sessions that end */
+    const struct account_origin *origin;
     struct password_record record;
     bool verifies;
 };
@@ -86,15 +90,25 @@ static void queue_replacement(const struct accounts *self, struct work *work, st
         .verifies = replacement->verifies,
         .was_verified = holder->user.is_verified,
     };
-    const struct credential_ending ending = {
+    const struct admin_session_ending ending = {
         .user_id = holder->user.id,
         .sub = holder->user.sub,
         .reason = replacement->session_reason,
-        .tell = is_published(self, EVENT_SESSION_REVOKED),
+        .tells = is_published(self, EVENT_SESSION_REVOKED),
+        .revocation_ttl_s = self->sessions->revocation_ttl_s,
+    };
+    const struct audit_actor by = {holder->user.sub, replacement->origin->request_id,
+                                   replacement->origin->ip};
+    const struct audit_entry entry = {
+        .type = "user.password_changed",
+        .subject = holder->user.sub,
+        .reason = replacement->reason,
     };
 
     credential_store_replace(tx, &change);
-    credential_store_end_sessions(tx, &ending);
+    admin_session_store_end_all(tx, &ending);
+    revocation_store_user(tx, holder->user.id, self->sessions->revocation_ttl_s);
+    audit_append(tx, &by, &entry);
     queue_changed(self, work, tx, holder, replacement->reason);
 }
 
@@ -138,7 +152,11 @@ enum error credential_change(const struct accounts *self, struct work *work,
                              struct json_findings *findings, struct session_grant *out)
 {
     const struct user_session acting = {in->claims->sid, in->claims->auth_ver};
-    struct replacement replacement = {.reason = "changed", .session_reason = "password_changed"};
+    struct replacement replacement = {
+        .reason = "changed",
+        .session_reason = "password_changed",
+        .origin = &in->origin,
+    };
     struct password_record current;
     struct one_time_holder holder;
     struct session_grant grant;
@@ -157,6 +175,7 @@ enum error credential_change(const struct accounts *self, struct work *work,
     queue_replacement(self, work, &tx, &holder, &replacement);
     TRY(queue_session(self, work, &tx, &holder, &in->origin, &grant));
     TRY(commit(work, &tx, ERR_UNAUTHENTICATED));
+    revocation_catch_up(self->sessions->revocations, work->pg);
     *out = grant;
     return OK;
 }
@@ -201,6 +220,7 @@ enum error credential_reset(const struct accounts *self, struct work *work,
     struct replacement replacement = {
         .reason = "reset",
         .session_reason = "password_reset",
+        .origin = &in->origin,
         .verifies = true,
     };
     struct one_time_holder holder;
@@ -219,5 +239,7 @@ enum error credential_reset(const struct accounts *self, struct work *work,
         struct event event = event_user_verified(work->arena, holder.user.sub, holder.email);
         outbox_append(&tx, &event);
     }
-    return commit(work, &tx, ERR_INVALID_TOKEN);
+    TRY(commit(work, &tx, ERR_INVALID_TOKEN));
+    revocation_catch_up(self->sessions->revocations, work->pg);
+    return OK;
 }

@@ -41,6 +41,7 @@ NODISCARD enum error credential_ask_reset(const struct accounts *self, struct wo
 struct credential_password_reset {
     struct str token;
     struct str new_password;
+    struct account_origin origin;
 };
 
 /* Ends every session, and verifies the address that the token was mailed to.

@@ -41,11 +41,13 @@ enum error devices_end_one(const struct session_policy *self, struct work *work,
         outbox_append(&tx, &event);
     }
     device_store_end_one(&tx, &acting, id);
+    revocation_store_session(&tx, id, self->revocation_ttl_s);
     error = pg_tx_commit(&tx);
     if (error == ERR_NO_MATCH) {
         return explain(work, &acting);
     }
     TRY(error);
+    session_note_end(self, id);
     work->has_events = true;
     return OK;
 }
@@ -61,12 +63,13 @@ enum error devices_end_others(const struct session_policy *self, struct work *wo
     pg_tx_begin(&tx, work->pg);
     outbox_store_lock(&tx, claims->sub);
     device_store_require(&tx, &acting);
-    device_store_end_others(&tx, &acting, tells(self));
+    device_store_end_others(&tx, &acting, tells(self), self->revocation_ttl_s);
     error = pg_tx_commit(&tx);
     if (error == ERR_NO_MATCH) {
         return ERR_UNAUTHENTICATED;
     }
     TRY(error);
+    revocation_catch_up(self->revocations, work->pg);
     work->has_events = true;
     return OK;
 }

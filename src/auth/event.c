@@ -21,6 +21,7 @@ static const struct {
     [EVENT_USER_VERIFIED] = {"user.verified", false, false},
     [EVENT_USER_PASSWORD_RESET_REQUESTED] = {"user.password_reset_requested", true, true},
     [EVENT_USER_PASSWORD_CHANGED] = {"user.password_changed", false, false},
+    [EVENT_USER_DISABLED] = {"user.disabled", false, false},
     [EVENT_SESSION_CREATED] = {"session.created", false, false},
     [EVENT_SESSION_REVOKED] = {"session.revoked", false, false},
     [EVENT_SESSION_REUSE_DETECTED] = {"session.reuse_detected", false, false},
@@ -111,6 +112,15 @@ struct event event_user_password_changed(struct arena *arena, struct str subject
     json_member_str_or_null(&draft.json, "locale", owner->locale);
     json_member_str(&draft.json, "reason", str_from(reason));
     return draft_end(&draft, EVENT_USER_PASSWORD_CHANGED, subject);
+}
+
+struct event event_user_disabled(struct arena *arena, struct str subject, const char *reason)
+{
+    struct draft draft;
+
+    draft_begin(&draft, arena);
+    json_member_str(&draft.json, "reason", str_from(reason));
+    return draft_end(&draft, EVENT_USER_DISABLED, subject);
 }
 
 struct event event_mail(struct arena *arena, enum event_type type, struct str subject,

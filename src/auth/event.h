@@ -16,6 +16,7 @@ enum event_type {
     EVENT_USER_VERIFIED,
     EVENT_USER_PASSWORD_RESET_REQUESTED,
     EVENT_USER_PASSWORD_CHANGED,
+    EVENT_USER_DISABLED,
     EVENT_SESSION_CREATED,
     EVENT_SESSION_REVOKED,
     EVENT_SESSION_REUSE_DETECTED,
@@ -58,6 +59,8 @@ struct event_owner {
 struct event event_user_registered(struct arena *arena, struct str subject,
                                    const struct event_registered *in);
 struct event event_user_verified(struct arena *arena, struct str subject, struct str email);
+/* `reason`: disabled_by_admin or disabled_by_operator. */
+struct event event_user_disabled(struct arena *arena, struct str subject, const char *reason);
 /* A mail to `email`; link and expiry come in when it is sent. */
 struct event event_mail(struct arena *arena, enum event_type type, struct str subject,
                         struct str email, struct str locale);

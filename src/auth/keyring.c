@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "keyring.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,10 +12,17 @@ struct keyring_entry {
     struct crypto_key keys[KEYRING_PURPOSE_COUNT];
 };
 
+/* What readers may change. */
+struct keyring_misses {
+    struct keyring_watch watch;
+    atomic_bool any;
+};
+
 struct keyring {
-    struct keyring_entry entries[KEYRING_KEYS_MAX];
-    size_t count;
-    size_t current;
+    struct keyring_entry entries[KEYRING_SLOTS_MAX];
+    atomic_size_t count; /* an entry is complete before it is counted */
+    atomic_size_t current;
+    struct keyring_misses *misses;
 };
 
 struct keyring_secret {
@@ -95,9 +103,16 @@ static enum error load_entry(struct arena *arena, const struct json_pair *pair,
     return OK;
 }
 
+static size_t count_of(const struct keyring *self)
+{
+    return atomic_load_explicit(&self->count, memory_order_acquire);
+}
+
 static const struct keyring_entry *find(const struct keyring *self, struct str kid)
 {
-    for (size_t i = 0; i < self->count; i++) {
+    size_t count = count_of(self);
+
+    for (size_t i = 0; i < count; i++) {
         if (str_equal(str_from(self->entries[i].kid), kid)) {
             return &self->entries[i];
         }
@@ -120,12 +135,12 @@ static enum error load(struct arena *arena, struct str json, struct keyring *key
         return refuse(
             arena,
             STR("keyring: not of the form {\"current\":\"k1\",\"keys\":{\"k1\":\"<base64 of "
-                "32 bytes>\"}} with 1 to 8 keys"),
+                "32 bytes>\"}} with 1 to 32 keys"),
             why);
     }
     for (size_t i = 0; i < count; i++) {
         TRY(load_entry(arena, &pairs[i], &keyring->entries[i], why));
-        keyring->count = i + 1;
+        atomic_store(&keyring->count, i + 1);
     }
     current = find(keyring, secret.current);
     if (current == NULL) {
@@ -135,7 +150,7 @@ static enum error load(struct arena *arena, struct str json, struct keyring *key
                          STR_ARG(secret.current)),
             why);
     }
-    keyring->current = (size_t)(current - keyring->entries);
+    atomic_store(&keyring->current, (size_t)(current - keyring->entries));
     return OK;
 }
 
@@ -145,7 +160,11 @@ enum error keyring_load(struct arena *arena, struct str json, struct keyring **o
     struct keyring *keyring = calloc(1, sizeof(*keyring));
     enum error error;
 
-    if (keyring == NULL) {
+    if (keyring != NULL) {
+        keyring->misses = calloc(1, sizeof(*keyring->misses));
+    }
+    if (keyring == NULL || keyring->misses == NULL) {
+        keyring_free(keyring);
         *why = "keyring: out of memory";
         return ERR_CONFIG;
     }
@@ -163,13 +182,25 @@ void keyring_free(struct keyring *self)
     if (self == NULL) {
         return;
     }
+    free(self->misses);
     crypto_wipe(self, sizeof(*self));
     free(self);
 }
 
 const char *keyring_current(const struct keyring *self)
 {
-    return self->entries[self->current].kid;
+    return self->entries[atomic_load_explicit(&self->current, memory_order_acquire)].kid;
+}
+
+/* Only what could be an id of the secret is worth a look at it. */
+static void note_missed(const struct keyring *self, struct str kid)
+{
+    struct keyring_misses *misses = self->misses;
+
+    if (misses->watch.missed != NULL && is_kid(kid) && !atomic_load(&misses->any) &&
+        !atomic_exchange(&misses->any, true)) {
+        misses->watch.missed(misses->watch.context);
+    }
 }
 
 const struct crypto_key *keyring_key(const struct keyring *self, struct str kid,
@@ -177,5 +208,80 @@ const struct crypto_key *keyring_key(const struct keyring *self, struct str kid,
 {
     const struct keyring_entry *entry = find(self, kid);
 
-    return entry == NULL ? NULL : &entry->keys[purpose];
+    if (entry == NULL) {
+        note_missed(self, kid);
+        return NULL;
+    }
+    return &entry->keys[purpose];
+}
+
+bool keyring_has(const struct keyring *self, struct str kid)
+{
+    return find(self, kid) != NULL;
+}
+
+const char *keyring_kid(const struct keyring *self, size_t index)
+{
+    return index < count_of(self) ? self->entries[index].kid : NULL;
+}
+
+static bool is_same(const struct keyring_entry *entry, const struct keyring_entry *other)
+{
+    return crypto_equal(entry->keys, other->keys, sizeof(entry->keys));
+}
+
+static enum error check_merge(const struct keyring *self, const struct keyring *fresh,
+                              const char **kid)
+{
+    size_t slots = KEYRING_SLOTS_MAX - count_of(self);
+
+    for (size_t i = 0; i < count_of(fresh); i++) {
+        const struct keyring_entry *entry = &fresh->entries[i];
+        const struct keyring_entry *known = find(self, str_from(entry->kid));
+
+        if ((known != NULL && !is_same(known, entry)) || (known == NULL && slots == 0)) {
+            *kid = entry->kid;
+            return known != NULL ? ERR_CONFLICT : ERR_NO_SPACE;
+        }
+        slots -= known == NULL ? 1 : 0;
+    }
+    return OK;
+}
+
+enum error keyring_merge(struct keyring *self, const struct keyring *fresh, const char **kid)
+{
+    TRY(check_merge(self, fresh, kid));
+    for (size_t i = 0; i < count_of(fresh); i++) {
+        const struct keyring_entry *entry = &fresh->entries[i];
+        size_t count = count_of(self);
+
+        if (find(self, str_from(entry->kid)) == NULL) {
+            self->entries[count] = *entry;
+            atomic_store_explicit(&self->count, count + 1, memory_order_release);
+        }
+    }
+    return OK;
+}
+
+void keyring_use(struct keyring *self, struct str kid)
+{
+    const struct keyring_entry *entry = find(self, kid);
+
+    assert(entry != NULL);
+    atomic_store_explicit(&self->current, (size_t)(entry - self->entries), memory_order_release);
+}
+
+void keyring_set_watch(struct keyring *self, struct keyring_watch watch)
+{
+    self->misses->watch = watch;
+}
+
+bool keyring_has_missed(const struct keyring *self)
+{
+    return atomic_load(&self->misses->any);
+}
+
+void keyring_forget_missed(struct keyring *self)
+{
+    atomic_store(&self->misses->any, false);
 }

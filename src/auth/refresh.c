@@ -12,6 +12,7 @@ static const char forged[] = "forged";
 static const char ended[] = "ended";
 static const char ahead[] = "ahead_of_database";
 static const char reused[] = "reuse_detected";
+static const char superseded[] = "superseded";
 
 static struct metric refreshes = {.name = "user_service_refreshes_total",
                                   .type = METRIC_COUNTER,
@@ -161,6 +162,32 @@ enum error refresh_rotate(const struct session_policy *self, struct work *work,
     }
     error = rotate(self, work, &refresh, out);
     return error == ERR_NOT_FOUND ? refuse(ended) : error;
+}
+
+enum error refresh_hold(const struct session_policy *self, struct work *work,
+                        const struct refresh_request *request, struct refresh_holder *out)
+{
+    struct refresh refresh;
+    struct session_state state;
+    enum error error;
+
+    error = prepare(self, work, request, &refresh);
+    if (error == ERR_INVALID_REFRESH_TOKEN) {
+        return refuse(forged);
+    }
+    TRY(error);
+    TRY(look(work, &refresh, &state));
+    if (state.is_current) {
+        *out = (struct refresh_holder){refresh.presented.sid, state.holder};
+        return OK;
+    }
+    if (refresh.presented.generation == state.generation - 1) {
+        return refuse(superseded);
+    }
+    if (refresh.presented.generation > state.generation) {
+        return refuse(ahead);
+    }
+    return end_family(self, work, &refresh, state.holder.sub);
 }
 
 enum error refresh_revoke(const struct session_policy *self, struct work *work,

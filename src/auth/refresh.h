@@ -26,6 +26,16 @@ struct refresh_request {
 NODISCARD enum error refresh_rotate(const struct session_policy *self, struct work *work,
                                     const struct refresh_request *request,
                                     struct session_grant *out);
+
+struct refresh_holder {
+    struct uuid sid;
+    struct session_holder session;
+};
+/* Whose current token it is; nothing rotates. A previous one is refused, even within the grace; an
+ * older one ends the session as above. */
+NODISCARD enum error refresh_hold(const struct session_policy *self, struct work *work,
+                                  const struct refresh_request *request,
+                                  struct refresh_holder *out);
 /* Ends the session of any genuine token of it, old or new; one that has ended is fine. */
 NODISCARD enum error refresh_revoke(const struct session_policy *self, struct work *work,
                                     const struct refresh_request *request);

@@ -70,7 +70,7 @@ enum error session_open(const struct session_policy *self, struct work *work, st
     return OK;
 }
 
-/* Ends a session that may have ended already: then nothing changes, and nothing is told. */
+/* One that has ended already stays as it is, and nothing is told. */
 static enum error commit_end(struct work *work, struct pg_tx *tx)
 {
     enum error error;
@@ -85,6 +85,11 @@ static enum error commit_end(struct work *work, struct pg_tx *tx)
     TRY(error);
     work->has_events = true;
     return OK;
+}
+
+void session_note_end(const struct session_policy *self, struct uuid sid)
+{
+    revocation_add_session(self->revocations, sid, clock_wall_s() + self->revocation_ttl_s);
 }
 
 enum error session_end(const struct session_policy *self, struct work *work,
@@ -102,7 +107,10 @@ enum error session_end(const struct session_policy *self, struct work *work,
         outbox_append(&tx, &event);
     }
     session_store_revoke(&tx, ending->sid);
-    return commit_end(work, &tx);
+    revocation_store_session(&tx, ending->sid, self->revocation_ttl_s);
+    TRY(commit_end(work, &tx));
+    session_note_end(self, ending->sid); /* whoever ended it: the feed may not have told yet */
+    return OK;
 }
 
 enum error session_logout(const struct session_policy *self, struct work *work,

@@ -9,6 +9,7 @@
 
 #include "event.h"
 #include "keyring.h"
+#include "revocation.h"
 #include "session_store.h"
 #include "token.h"
 #include "work.h"
@@ -23,6 +24,8 @@ struct session_policy {
     int64_t idle_ttl_s;
     int64_t absolute_ttl_s;
     int64_t grace_s; /* a previous refresh token is answered again for so long */
+    struct revocations *revocations;
+    int64_t revocation_ttl_s; /* longer than any access token lives, by any clock */
 };
 
 /* Who logs in, how and from where. */
@@ -60,9 +63,13 @@ struct session_ending {
     const char *reason;   /* of a revocation */
 };
 
-/* Ending one that has ended is fine. */
+/* Ending one that has ended is fine. When it returns this replica knows that the session is over; the
+ * others hear of it by the feed. */
 NODISCARD enum error session_end(const struct session_policy *self, struct work *work,
                                  const struct session_ending *ending);
+
+/* After a commit that ended the session and wrote its revocation. */
+void session_note_end(const struct session_policy *self, struct uuid sid);
 
 /* Ends the token's session; ending one that has ended is fine. */
 NODISCARD enum error session_logout(const struct session_policy *self, struct work *work,

@@ -7,6 +7,8 @@
 
 #include "clock.h"
 
+enum { JWKS_FRAME_BYTES = 32 };
+
 /* A set that was replaced waits here until nobody can hold it any more. */
 struct kept_set {
     struct signer_set set;
@@ -19,6 +21,46 @@ struct signers {
     uint64_t generation;
 };
 
+void signers_etag(struct str document, struct buf *out)
+{
+    struct crypto_digest digest = crypto_sha256(document);
+
+    buf_append_byte(out, '"');
+    codec_base64url(out, (struct str){(const char *)digest.bytes, 12});
+    buf_append_byte(out, '"');
+}
+
+static void write_jwks(const struct signer_set *set, struct buf *out)
+{
+    buf_append(out, STR("{\"keys\":["));
+    for (size_t i = 0; i < set->count; i++) {
+        if (i > 0) {
+            buf_append_byte(out, ',');
+        }
+        signing_key_public_jwk(set->keys[i], out);
+    }
+    buf_append(out, STR("]}"));
+}
+
+/* Text and tag in one piece. */
+static void jwks_new(struct signer_set *set)
+{
+    size_t bytes = JWKS_FRAME_BYTES + set->count * SIGNING_JWK_BYTES_MAX + SIGNERS_ETAG_BYTES;
+    char *memory = malloc(bytes);
+    struct buf out = buf_over(memory, bytes);
+    size_t text_bytes;
+
+    assert(memory != NULL);
+    write_jwks(set, &out);
+    text_bytes = out.len;
+    signers_etag(buf_str(&out), &out);
+    assert(!out.overflowed);
+    memory = realloc(memory, out.len);
+    assert(memory != NULL);
+    set->jwks = (struct str){memory, text_bytes};
+    set->jwks_etag = (struct str){memory + text_bytes, out.len - text_bytes};
+}
+
 static struct kept_set *kept_new(const struct signer_set *set, uint64_t generation)
 {
     struct kept_set *kept = calloc(1, sizeof(*kept));
@@ -26,6 +68,7 @@ static struct kept_set *kept_new(const struct signer_set *set, uint64_t generati
     assert(kept != NULL);
     kept->set = *set;
     kept->set.generation = generation;
+    jwks_new(&kept->set);
     return kept;
 }
 
@@ -37,6 +80,7 @@ static void kept_free(struct kept_set *kept)
         for (size_t i = 0; i < kept->set.count; i++) {
             signing_key_free(kept->set.keys[i]);
         }
+        free((void *)(uintptr_t)kept->set.jwks.ptr);
         free(kept);
         kept = older;
     }
@@ -105,16 +149,4 @@ const struct signing_key *signers_find(const struct signer_set *set, struct str 
         }
     }
     return NULL;
-}
-
-void signers_jwks(const struct signer_set *set, struct buf *out)
-{
-    buf_append(out, STR("{\"keys\":["));
-    for (size_t i = 0; i < set->count; i++) {
-        if (i > 0) {
-            buf_append_byte(out, ',');
-        }
-        signing_key_public_jwk(set->keys[i], out);
-    }
-    buf_append(out, STR("]}"));
 }

@@ -17,7 +17,10 @@ struct signer_set {
     struct signing_key *keys[SIGNERS_KEYS_MAX]; /* all verify; the set is an owner of each */
     size_t count;
     const struct signing_key *signer; /* one of them; NULL: nothing can be signed */
-    uint64_t generation;              /* of this process; rises with each replacement */
+    /* Filled by signers_replace: */
+    uint64_t generation; /* of this process; rises with each replacement */
+    struct str jwks;     /* the public keys as a JWK set (RFC 7517 section 5) */
+    struct str jwks_etag;
 };
 
 struct signers;
@@ -31,5 +34,6 @@ const struct signer_set *signers_now(const struct signers *self);
 void signers_replace(struct signers *self, const struct signer_set *set);
 /* NULL: no key of that id. */
 const struct signing_key *signers_find(const struct signer_set *set, struct str kid);
-/* The public keys as a JWK set (RFC 7517 section 5). */
-void signers_jwks(const struct signer_set *set, struct buf *out);
+/* The entity tag of a document that others cache (RFC 9110 section 8.8.3): of its content. */
+enum { SIGNERS_ETAG_BYTES = 18 };
+void signers_etag(struct str document, struct buf *out);

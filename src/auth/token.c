@@ -5,8 +5,11 @@
 
 #include "clock.h"
 #include "json_out.h"
+#include "token_cache.h"
+#include "token_checks.h"
+#include "token_header.h"
 
-enum { HEADER_BYTES_MAX = 256, CLAIMS_BYTES_MAX = 2048 };
+enum { HEADER_BYTES_MAX = 256, CLAIMS_BYTES_MAX = 2304 };
 
 static void write_audience(struct json_out *json, const struct tokens *self,
                            const struct token_subject *subject)
@@ -100,20 +103,6 @@ enum error token_issue(const struct tokens *self, struct arena *arena,
     return buf_finish(&token, out);
 }
 
-struct token_header {
-    struct str alg;
-    struct str typ;
-    struct str kid;
-    struct str crit;
-};
-
-static const struct json_field header_fields[] = {
-    JSON_TEXT(struct token_header, alg, 1, 16, JSON_REQUIRED),
-    JSON_TEXT(struct token_header, typ, 1, 16, JSON_REQUIRED),
-    JSON_TEXT(struct token_header, kid, 1, SIGNING_KID_BYTES_MAX, JSON_REQUIRED),
-    JSON_TEXT(struct token_header, crit, 0, 64, JSON_OPTIONAL),
-};
-
 struct token_payload {
     struct str iss;
     struct str sub;
@@ -172,15 +161,14 @@ static enum error decode_part(struct arena *arena, struct str part, const struct
 
 /* RFC 7515 section 5.2, with RFC 8725 section 3.1 and 3.11: key, type and algorithm before the
  * signature. A header with `crit` is refused: no extension is understood here. */
-static enum error check_header(const struct tokens *self, struct arena *arena, struct str part,
-                               const struct signing_key **key)
+static enum error check_header(const struct tokens *self, const struct signer_set *set,
+                               struct arena *arena, struct str part, const struct signing_key **key)
 {
-    struct token_header header = {0};
+    struct token_header header;
 
-    TRY(decode_part(arena, part, header_fields, sizeof(header_fields) / sizeof(header_fields[0]),
-                    &header));
-    *key = signers_find(signers_now(self->signers), header.kid);
-    if (*key == NULL || header.crit.ptr != NULL || !str_equal(header.typ, self->typ) ||
+    TRY(token_header_read(arena, part, &header));
+    *key = signers_find(set, header.kid);
+    if (*key == NULL || header.has_crit || !str_equal(header.typ, self->typ) ||
         !str_equal(header.alg, str_from(signing_key_alg(*key)))) {
         return ERR_UNAUTHENTICATED;
     }
@@ -244,30 +232,67 @@ static enum error check_payload(const struct tokens *self, struct arena *arena, 
     return OK;
 }
 
-enum error token_verify(const struct tokens *self, struct arena *arena, struct str token,
-                        struct token_claims *out)
+/* Nothing of the payload counts before the signature was found right. */
+static enum error check_all(const struct tokens *self, const struct signer_set *set,
+                            struct arena *arena, struct str token, struct token_claims *out)
 {
     const struct signing_key *key = NULL;
+    struct token_claims claims;
     struct str rest = token;
     struct str header;
     struct str payload;
     struct str signed_part;
     struct str signature;
 
-    if (token.len > TOKEN_BYTES_MAX) {
-        return ERR_UNAUTHENTICATED;
-    }
     header = str_cut(&rest, '.');
     payload = str_cut(&rest, '.');
     signed_part = str_sub(token, 0, header.len + 1 + payload.len);
     if (rest.len == 0 || codec_base64url_decode(arena, rest, &signature) != OK) {
         return ERR_UNAUTHENTICATED;
     }
-    TRY(check_header(self, arena, header, &key));
+    TRY(check_header(self, set, arena, header, &key));
+    TRY(check_payload(self, arena, payload, &claims));
     if (signing_verify(key, signed_part, signature) != OK) {
         return ERR_UNAUTHENTICATED;
     }
-    return check_payload(self, arena, payload, out);
+    *out = claims;
+    return OK;
+}
+
+static enum error check_once(const struct tokens *self, struct arena *arena, struct str token,
+                             struct token_claims *out)
+{
+    const struct signer_set *set = signers_now(self->signers);
+    struct token_cache_key key;
+
+    if (self->cache == NULL) {
+        TRY(check_all(self, set, arena, token, out));
+        token_checks_count(TOKEN_CHECKS_VERIFIED);
+        return OK;
+    }
+    key = token_cache_key_of(token, set->generation);
+    if (token_cache_find(self->cache, arena, &key, out)) {
+        token_checks_count(TOKEN_CHECKS_CACHED);
+        return OK;
+    }
+    TRY(check_all(self, set, arena, token, out));
+    token_cache_store(self->cache, &key, out);
+    token_checks_count(TOKEN_CHECKS_VERIFIED);
+    return OK;
+}
+
+enum error token_verify(const struct tokens *self, struct arena *arena, struct str token,
+                        struct token_claims *out)
+{
+    enum error error = ERR_UNAUTHENTICATED;
+
+    if (token.len <= TOKEN_BYTES_MAX) {
+        error = check_once(self, arena, token, out);
+    }
+    if (error != OK) {
+        token_checks_count(TOKEN_CHECKS_REFUSED);
+    }
+    return error;
 }
 
 bool token_is_for(const struct token_claims *claims, struct str audience)
@@ -311,4 +336,12 @@ enum error token_require_admin(const struct tokens *self, const struct token_cla
         return ERR_UNAUTHENTICATED;
     }
     return token_has_word(claims->scope, TOKEN_SCOPE_ADMIN) ? OK : ERR_INSUFFICIENT_SCOPE;
+}
+
+enum error token_require_reader(const struct tokens *self, const struct token_claims *claims)
+{
+    if (!token_is_for(claims, self->issuer)) {
+        return ERR_UNAUTHENTICATED;
+    }
+    return token_has_word(claims->scope, TOKEN_SCOPE_READ) ? OK : ERR_INSUFFICIENT_SCOPE;
 }

@@ -19,6 +19,8 @@ enum { TOKEN_BYTES_MAX = 4096, TOKEN_AUDIENCES_MAX = 8 };
 #define TOKEN_SCOPE_ADMIN STR("users:admin")
 #define TOKEN_SCOPE_READ STR("users:read")
 
+struct token_cache;
+
 struct tokens {
     struct str issuer;
     struct str audiences[TOKEN_AUDIENCES_MAX]; /* `aud` of users' tokens */
@@ -26,6 +28,7 @@ struct tokens {
     struct str typ; /* "at+jwt" (RFC 9068 section 2.1) */
     int64_t ttl_s;
     const struct signers *signers;
+    struct token_cache *cache; /* of tokens that were verified; NULL: none */
 };
 
 struct token_subject {
@@ -61,7 +64,8 @@ struct token_claims {
     struct json_text_list aud;
 };
 
-/* A live token of this issuer, whoever it is for. */
+/* A live token of this issuer, whoever it is for. What costs little is asked first: size, key, type and
+ * expiry, then the signature. */
 NODISCARD enum error token_verify(const struct tokens *self, struct arena *arena, struct str token,
                                   struct token_claims *out);
 /* The same for the users' own routes: a user's, with one of the users' audiences in its `aud`. */
@@ -74,3 +78,7 @@ bool token_has_word(struct str words, struct str word);
  * ERR_INSUFFICIENT_SCOPE without the scope users:admin. */
 NODISCARD enum error token_require_admin(const struct tokens *self,
                                          const struct token_claims *claims);
+/* Of checked claims: ERR_UNAUTHENTICATED unless the issuer is in its audience, ERR_INSUFFICIENT_SCOPE
+ * without the scope users:read. */
+NODISCARD enum error token_require_reader(const struct tokens *self,
+                                          const struct token_claims *claims);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "validity.h"
 
+#include "token_checks.h"
 #include "validity_store.h"
 
 static enum error judge_session(const struct validity *self, const struct token_claims *claims)
@@ -22,12 +23,28 @@ static enum error judge_session(const struct validity *self, const struct token_
     return ERR_DEFER;
 }
 
+/* A client that memory does not know was registered a moment ago: its token is genuine. */
+static enum error judge_client(const struct validity *self, struct str client_id)
+{
+    if (clients_is_active(self->clients, client_id)) {
+        return OK;
+    }
+    return clients_is_disabled(self->clients, client_id) ? ERR_UNAUTHENTICATED : ERR_DEFER;
+}
+
 /* The feed that keeps the revocations fresh keeps the clients so, too: a client's token is asked about
  * with a session that nobody has. */
 enum error validity_judge(const struct validity *self, const struct token_claims *claims)
 {
-    TRY(judge_session(self, claims));
-    return clients_is_active(self->clients, claims->client_id) ? OK : ERR_UNAUTHENTICATED;
+    enum error error = judge_session(self, claims);
+
+    if (error == OK) {
+        error = judge_client(self, claims->client_id);
+    }
+    if (error != OK) {
+        token_checks_count(error == ERR_DEFER ? TOKEN_CHECKS_DEFERRED : TOKEN_CHECKS_REVOKED);
+    }
+    return error;
 }
 
 enum error validity_ask(struct pg *pg, const struct token_claims *claims)

@@ -26,6 +26,8 @@
     X(ERR_INSUFFICIENT_SCOPE, "insufficient_scope") /* RFC 6750 section 3.1 */                      \
     X(ERR_NOT_FOUND, "not_found")                                                                  \
     X(ERR_METHOD_NOT_ALLOWED, "method_not_allowed")                                                \
+    X(ERR_CLIENT_CONFLICT, "client_conflict")                                                      \
+    X(ERR_OWN_ACCOUNT, "own_account") /* administrators do not lock themselves out */              \
     X(ERR_EMAIL_TAKEN, "email_taken")                                                              \
     X(ERR_BODY_TOO_LARGE, "body_too_large")                                                        \
     X(ERR_UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type")                                        \
@@ -40,6 +42,7 @@
     X(ERR_UNAUTHORIZED_CLIENT, "unauthorized_client")                                              \
     X(ERR_INVALID_SCOPE, "invalid_scope")                                                          \
     X(ERR_MFA_ENROLLMENT_REQUIRED, "mfa_enrollment_required")                                      \
+    X(ERR_UNSUPPORTED_TOKEN_TYPE, "unsupported_token_type") /* RFC 7009 section 2.2.1 */           \
     X(ERR_INVALID_CLIENT, "invalid_client")
 
 /* What never leaves the service under its own name. */

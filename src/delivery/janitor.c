@@ -10,11 +10,12 @@
 #include "expiry_store.h"
 #include "log.h"
 
-enum { ROUND_S = 60, ROUND_DEADLINE_MS = 10000, BATCHES_MAX = 100 };
+enum { FIRST_S = 5, ROUND_S = 60, ROUND_DEADLINE_MS = 10000, BATCHES_MAX = 100 };
 
 struct janitor {
     struct pg_options options;
     const struct pg_statements *tables[1];
+    int64_t audit_retention_s;
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t wake;
@@ -38,7 +39,7 @@ static enum error sweep(struct janitor *self, struct pg *pg)
     for (int i = 0; i < BATCHES_MAX && most == EXPIRY_BATCH_ROWS && !is_stopping(self); i++) {
         pg_deadline(pg, clock_mono_ms() + ROUND_DEADLINE_MS);
         TRY(pg_ready(pg));
-        TRY(expiry_store_sweep(pg, &most));
+        TRY(expiry_store_sweep(pg, self->audit_retention_s, &most));
     }
     return OK;
 }
@@ -54,13 +55,13 @@ static void round_of(struct janitor *self)
 }
 
 /* False when it is time to stop. Replicas that were started together drift apart by the jitter. */
-static bool rest(struct janitor *self)
+static bool rest(struct janitor *self, int64_t seconds)
 {
     struct timespec until;
     bool stopping;
 
     clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += ROUND_S + clock_mono_ns() % 10;
+    until.tv_sec += seconds + clock_mono_ns() % 10;
     pthread_mutex_lock(&self->lock);
     while (!self->stopping && pthread_cond_timedwait(&self->wake, &self->lock, &until) == 0) {
     }
@@ -73,19 +74,20 @@ static void *work(void *context)
 {
     struct janitor *self = context;
 
-    while (rest(self)) {
+    for (int64_t wait_s = FIRST_S; rest(self, wait_s); wait_s = ROUND_S) {
         round_of(self);
     }
     return NULL;
 }
 
-struct janitor *janitor_start(const struct pg_options *database)
+struct janitor *janitor_start(const struct pg_options *database, int64_t audit_retention_s)
 {
     struct janitor *self = calloc(1, sizeof(*self));
     pthread_condattr_t attributes;
 
     assert(self != NULL); /* start-up: without memory there is no service */
     self->options = *database;
+    self->audit_retention_s = audit_retention_s;
     self->tables[0] = &expiry_store_statements;
     self->options.tables = self->tables;
     self->options.table_count = 1;

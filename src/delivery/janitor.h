@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The janitor: a thread that removes expired rows, in small batches about once a minute. It connects
+ * The janitor: a thread that removes expired rows, in small batches soon after the start and about once a minute. It connects
  * for each round, so that it costs no idle connection.
  *
  * Ownership: the options must stay until janitor_stop. Threads: start and stop from one thread.
@@ -12,5 +12,5 @@
 
 struct janitor;
 
-struct janitor *janitor_start(const struct pg_options *database);
+struct janitor *janitor_start(const struct pg_options *database, int64_t audit_retention_s);
 void janitor_stop(struct janitor *self);

@@ -30,9 +30,18 @@ enum {
 
 static_assert((int)OUTBOX_CLAIM_MAX <= (int)HTTP_CLIENT_PARALLEL_MAX, "a call for each row");
 
+/* Handed over by whoever has read new ones. */
+struct relay_handover {
+    pthread_mutex_t lock;
+    struct webhook_secrets secrets;
+    atomic_bool is_new;
+};
+
 struct relay {
     struct store_link store;
     struct outgoing_options outgoing_options;
+    struct webhook_secrets secrets; /* of the thread */
+    struct relay_handover handover;
     int64_t lease_ms;
     int64_t park_after_ms;
     struct http_client *http;
@@ -259,11 +268,31 @@ static void wind_up(struct relay *self)
     slots_record(&self->slots, &self->store);
 }
 
+static void adopt_secrets(struct relay *self)
+{
+    if (!atomic_exchange(&self->handover.is_new, false)) {
+        return;
+    }
+    pthread_mutex_lock(&self->handover.lock);
+    self->secrets = self->handover.secrets;
+    pthread_mutex_unlock(&self->handover.lock);
+}
+
+void relay_take_secrets(struct relay *self, const struct webhook_secrets *secrets)
+{
+    pthread_mutex_lock(&self->handover.lock);
+    self->handover.secrets = *secrets;
+    pthread_mutex_unlock(&self->handover.lock);
+    atomic_store(&self->handover.is_new, true);
+    relay_wake(self);
+}
+
 static void *relay_main(void *context)
 {
     struct relay *self = context;
 
     while (!atomic_load(&self->stopping)) {
+        adopt_secrets(self);
         slots_record(&self->slots, &self->store);
         const bool more = claim_and_send(self);
         measure(self);
@@ -285,6 +314,8 @@ struct relay *relay_start(const struct relay_options *options)
     if (self == NULL) {
         abort();
     }
+    pthread_mutex_init(&self->handover.lock, NULL);
+    self->secrets = *options->secrets;
     store_link_open(&self->store, options->pg, "relay");
     self->http = http_client_new();
     self->lease_ms = or_default(options->lease_ms, LEASE_MS);
@@ -296,7 +327,7 @@ struct relay *relay_start(const struct relay_options *options)
         .url = options->url,
         .issuer = options->issuer,
         .keyring = options->keyring,
-        .secrets = options->secrets,
+        .secrets = &self->secrets,
         .timeout_ms = or_default(options->timeout_ms, TIMEOUT_MS),
     };
     assert(self->lease_ms > self->outgoing_options.timeout_ms);
@@ -324,5 +355,8 @@ void relay_stop(struct relay *self)
     relay_wake(self);
     pthread_join(self->thread, NULL);
     store_link_close(&self->store);
+    pthread_mutex_destroy(&self->handover.lock);
+    webhook_secrets_wipe(&self->handover.secrets);
+    webhook_secrets_wipe(&self->secrets);
     free(self);
 }

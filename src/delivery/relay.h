@@ -6,7 +6,7 @@
  * events in order, but for one that was parked after failing for `park_after_ms`. What an answer
  * means stands in retry.h.
  *
- * Ownership: the options' strings, keyring and secrets must stay until relay_stop.
+ * Ownership: the options' strings and keyring must stay until relay_stop; the secrets are copied.
  * Threads: start and stop from one thread, wake from any. Errors: logged; they never end the thread.
  */
 #pragma once
@@ -34,5 +34,7 @@ struct relay_options {
 struct relay *relay_start(const struct relay_options *options);
 /* After a local commit that appended events: they leave at once. */
 void relay_wake(struct relay *self);
+/* What calls from now on are signed with; from any thread. */
+void relay_take_secrets(struct relay *self, const struct webhook_secrets *secrets);
 /* Ends what is under way (at most 5 s), gives the rest back to the outbox, ends the thread. */
 void relay_stop(struct relay *self);

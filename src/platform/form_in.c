@@ -18,7 +18,7 @@ static int hex_value(char c)
 }
 
 /* '+' is a space, %XX a byte. */
-static enum error unescape(struct arena *arena, struct str escaped, struct str *out)
+enum error form_in_unescape(struct arena *arena, struct str escaped, struct str *out)
 {
     struct buf text = buf_in(arena, escaped.len);
 
@@ -91,12 +91,34 @@ enum error form_in_decode(struct arena *arena, struct str body, const struct jso
         struct str name = str_cut(&value, '=');
         const struct json_field *field;
 
-        TRY(unescape(arena, name, &name));
-        TRY(unescape(arena, value, &value));
+        TRY(form_in_unescape(arena, name, &name));
+        TRY(form_in_unescape(arena, value, &value));
         field = find(fields, count, name);
         if (field != NULL && value.len > 0) {
             TRY(store(field, value, out));
         }
     }
     return is_complete(fields, count, out) ? OK : ERR_MALFORMED_REQUEST;
+}
+
+/* No longer than the form itself. */
+enum error form_in_list(struct arena *arena, struct str body, struct str wanted, struct str *out)
+{
+    struct buf values = buf_in(arena, body.len + 1);
+
+    while (body.len > 0) {
+        struct str value = str_cut(&body, '&');
+        struct str name = str_cut(&value, '=');
+
+        TRY(form_in_unescape(arena, name, &name));
+        TRY(form_in_unescape(arena, value, &value));
+        if (!str_equal(name, wanted) || value.len == 0) {
+            continue;
+        }
+        if (values.len > 0) {
+            buf_append_byte(&values, ',');
+        }
+        buf_append(&values, value);
+    }
+    return buf_finish(&values, out);
 }

@@ -14,3 +14,9 @@
 
 NODISCARD enum error form_in_decode(struct arena *arena, struct str body,
                                     const struct json_field *fields, size_t count, void *out);
+/* The values of one parameter, which may be repeated, joined by commas: "id=a&id=b,c" is "a,b,c". Empty
+ * when there is none. */
+NODISCARD enum error form_in_list(struct arena *arena, struct str body, struct str wanted,
+                                  struct str *out);
+/* One name or value. */
+NODISCARD enum error form_in_unescape(struct arena *arena, struct str escaped, struct str *out);

@@ -110,6 +110,7 @@ static const struct json_type_rule {
     [JSON_TYPE_I64] = {"an integer", JSON_KIND(JSON_INTEGER)},
     [JSON_TYPE_TEXT_LIST] = {"a string or an array of strings",
                              JSON_KIND(JSON_STRING) | JSON_KIND(JSON_ARRAY)},
+    [JSON_TYPE_TEXT_ARRAY] = {"an array of strings", JSON_KIND(JSON_ARRAY)},
 };
 
 static void json_wrong_type(const struct json_walk *walk, struct str pointer, const char *wanted,
@@ -227,6 +228,7 @@ static void json_store(const struct json_field *field, const json_t *value, void
         *(int64_t *)member = json_integer_value(value);
         return;
     case JSON_TYPE_TEXT_LIST:
+    case JSON_TYPE_TEXT_ARRAY:
         json_store_list(value, member);
         return;
     }

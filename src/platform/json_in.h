@@ -20,7 +20,13 @@
 
 enum { JSON_LIST_MAX = 32 };
 
-enum json_type { JSON_TYPE_TEXT, JSON_TYPE_BOOL, JSON_TYPE_I64, JSON_TYPE_TEXT_LIST };
+enum json_type {
+    JSON_TYPE_TEXT,
+    JSON_TYPE_BOOL,
+    JSON_TYPE_I64,
+    JSON_TYPE_TEXT_LIST, /* one text will do for a list of it, as with `aud` (RFC 7519) */
+    JSON_TYPE_TEXT_ARRAY
+};
 
 enum json_flags { JSON_OPTIONAL = 0, JSON_REQUIRED = 1, JSON_NULLABLE = 2 };
 

@@ -18,6 +18,7 @@ enum {
     SIGNING_ES256_BYTES = 2 * SIGNING_P256_BYTES, /* RFC 7518 section 3.4 */
     SIGNING_DER_BYTES_MAX = 80,                   /* over P-256 it has at most 72 */
     SIGNING_ARENA_BYTES = 64 << 10,
+    SIGNING_RSA_BITS = 3072, /* of a new key */
 };
 
 struct signing_key *signing_key_hold(struct signing_key *self)
@@ -58,14 +59,16 @@ static EVP_PKEY_CTX *signing_operation(EVP_PKEY *pkey, int (*start)(EVP_PKEY_CTX
 }
 
 /* A kid if it has none, and the operations. */
-static void signing_key_finish(struct signing_key *self)
+static void signing_key_finish(struct signing_key *self, bool can_sign)
 {
     struct buf kid = buf_over(self->kid, sizeof self->kid - 1); /* zeroed, so terminated */
 
     if (self->kid[0] == '\0') {
         signing_jwk_thumbprint(self, &kid);
     }
-    self->signer = signing_operation(self->pkey, EVP_PKEY_sign_init, self->type);
+    if (can_sign) {
+        self->signer = signing_operation(self->pkey, EVP_PKEY_sign_init, self->type);
+    }
     self->verifier = signing_operation(self->pkey, EVP_PKEY_verify_init, self->type);
 }
 
@@ -77,7 +80,8 @@ static struct signing_key *signing_key_new(void)
     return self;
 }
 
-enum error signing_key_load(struct str jwk_json, struct signing_key **out, const char **why)
+static enum error signing_key_load_jwk(struct str jwk_json, bool is_private,
+                                       struct signing_key **out, const char **why)
 {
     struct signing_key *self = signing_key_new();
     void *memory = malloc(SIGNING_ARENA_BYTES);
@@ -86,27 +90,47 @@ enum error signing_key_load(struct str jwk_json, struct signing_key **out, const
 
     signing_need(memory != NULL);
     arena_init(&arena, memory, SIGNING_ARENA_BYTES);
-    error = signing_jwk_read(&arena, jwk_json, self, why);
+    error = signing_jwk_read(&arena, jwk_json, is_private, self, why);
     arena_reset(&arena); /* wipes the private numbers */
     free(memory);
     if (error != OK) {
         signing_key_free(self);
         return error;
     }
-    signing_key_finish(self);
+    signing_key_finish(self, is_private);
     *out = self;
     return OK;
 }
 
-struct signing_key *signing_key_generate(void)
+enum error signing_key_load(struct str jwk_json, struct signing_key **out, const char **why)
+{
+    return signing_key_load_jwk(jwk_json, true, out, why);
+}
+
+enum error signing_key_load_public(struct str jwk_json, struct signing_key **out, const char **why)
+{
+    return signing_key_load_jwk(jwk_json, false, out, why);
+}
+
+static struct signing_key *signing_key_of(const struct signing_type *type, EVP_PKEY *pkey)
 {
     struct signing_key *self = signing_key_new();
 
-    self->type = &signing_jwk_ec;
-    self->pkey = EVP_EC_gen("P-256");
-    signing_need(self->pkey != NULL);
-    signing_key_finish(self);
+    signing_need(pkey != NULL);
+    self->type = type;
+    self->pkey = pkey;
+    signing_key_finish(self, true);
     return self;
+}
+
+struct signing_key *signing_key_generate(void)
+{
+    return signing_key_of(&signing_jwk_ec, EVP_EC_gen("P-256"));
+}
+
+struct signing_key *signing_key_generate_rsa(void)
+{
+    return signing_key_of(&signing_jwk_rsa, EVP_RSA_gen(SIGNING_RSA_BITS));
 }
 
 const char *signing_key_kid(const struct signing_key *self)
@@ -119,6 +143,16 @@ const char *signing_key_alg(const struct signing_key *self)
     return signing_jwk_alg(self->type);
 }
 
+bool signing_key_can_sign(const struct signing_key *self)
+{
+    return self->signer != NULL;
+}
+
+bool signing_key_is_same(const struct signing_key *self, const struct signing_key *other)
+{
+    return EVP_PKEY_eq(self->pkey, other->pkey) == 1;
+}
+
 void signing_key_public_jwk(const struct signing_key *self, struct buf *out)
 {
     signing_jwk_write(self, false, out);
@@ -126,6 +160,7 @@ void signing_key_public_jwk(const struct signing_key *self, struct buf *out)
 
 enum error signing_key_private_jwk(const struct signing_key *self, struct buf *out)
 {
+    assert(signing_key_can_sign(self));
     signing_jwk_write(self, true, out);
     return out->overflowed ? ERR_NO_SPACE : OK;
 }
@@ -166,8 +201,10 @@ enum error signing_sign(const struct signing_key *self, struct str data, struct 
     unsigned char signature[SIGNING_SIGNATURE_BYTES_MAX];
     unsigned char raw[SIGNING_ES256_BYTES];
     struct str bytes = {(const char *)signature, sizeof signature};
-    EVP_PKEY_CTX *context = EVP_PKEY_CTX_dup(self->signer);
+    EVP_PKEY_CTX *context;
 
+    assert(signing_key_can_sign(self));
+    context = EVP_PKEY_CTX_dup(self->signer);
     signing_need(context != NULL);
     signing_need(EVP_PKEY_sign(context, signature, &bytes.len, digest.bytes, sizeof digest.bytes) ==
                  1);

@@ -28,14 +28,23 @@ struct signing_key;
  */
 NODISCARD enum error signing_key_load(struct str jwk_json, struct signing_key **out,
                                       const char **why);
+/* The same for the public half alone, which must come without any private member. It verifies, and
+ * cannot sign. */
+NODISCARD enum error signing_key_load_public(struct str jwk_json, struct signing_key **out,
+                                             const char **why);
 /* A fresh EC P-256 key. */
 struct signing_key *signing_key_generate(void);
+/* A fresh RSA key of 3072 bits. */
+struct signing_key *signing_key_generate_rsa(void);
 /* One more owner of the same key; each calls signing_key_free. */
 struct signing_key *signing_key_hold(struct signing_key *self);
 void signing_key_free(struct signing_key *self);
 
 const char *signing_key_kid(const struct signing_key *self);
 const char *signing_key_alg(const struct signing_key *self); /* "ES256" or "RS256" */
+bool signing_key_can_sign(const struct signing_key *self);
+/* Whether their public halves are one key, whatever their kids. */
+bool signing_key_is_same(const struct signing_key *self, const struct signing_key *other);
 /* The public JWK with kty, use, alg, kid; never a private member. */
 void signing_key_public_jwk(const struct signing_key *self, struct buf *out);
 /* The private JWK, for `keys new`. The caller wipes it. */

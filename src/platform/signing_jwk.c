@@ -7,23 +7,11 @@
 
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
-#include <openssl/ec.h>
-#include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/param_build.h>
 
 #include "json_in.h"
 #include "json_out.h"
-
-enum {
-    SIGNING_P256_BYTES = 32,
-    SIGNING_RSA_BITS_MIN = 3072,
-    SIGNING_RSA_BITS_MAX = 4096, /* its signature is SIGNING_SIGNATURE_BYTES_MAX */
-    SIGNING_NUMBER_BYTES_MAX = 512,
-    SIGNING_PARTS_MAX = 8,
-};
-
-static_assert(SIGNING_SIGNATURE_BYTES_MAX * 8 == SIGNING_RSA_BITS_MAX, "the largest signature");
+#include "signing_import.h"
 
 /* A JWK. Binary members are base64url (RFC 7518 section 6). */
 struct signing_jwk {
@@ -54,25 +42,10 @@ static const struct json_field signing_jwk_fields[] = {
     SIGNING_MEMBER(qi, 1024),
 };
 
-/* A binary member and OpenSSL's name for it. */
-struct signing_part {
-    const char *member, *param;
-    size_t offset; /* in struct signing_jwk */
-    bool is_private;
-};
-
 #define SIGNING_PART(member_, param_, is_private_)                                                 \
     {                                                                                              \
 #member_, param_, offsetof(struct signing_jwk, member_), is_private_                       \
     }
-
-struct signing_type {
-    const char *kty, *alg;
-    const char *name; /* OpenSSL's */
-    /* In the order in which a JWK is written. */
-    struct signing_part parts[SIGNING_PARTS_MAX];
-    size_t count;
-};
 
 const struct signing_type signing_jwk_ec = {
     .kty = "EC",
@@ -98,20 +71,6 @@ const struct signing_type signing_jwk_rsa = {
               SIGNING_PART(qi, OSSL_PKEY_PARAM_RSA_COEFFICIENT1, true)},
     .count = 8,
 };
-
-/* A JWK's numbers in the order of the type's parts. */
-struct signing_numbers {
-    BIGNUM *items[SIGNING_PARTS_MAX];
-};
-
-static void signing_jwk_numbers_free(struct signing_numbers *self)
-{
-    for (size_t i = 0; i < SIGNING_PARTS_MAX; i++) {
-        BN_clear_free(self->items[i]);
-    }
-}
-
-#define SIGNING_NUMBERS __attribute__((cleanup(signing_jwk_numbers_free))) struct signing_numbers
 
 static enum error signing_jwk_refuse(const char **why, const char *reason)
 {
@@ -230,113 +189,36 @@ static enum error signing_jwk_number(struct arena *arena, const struct signing_t
     return OK;
 }
 
+static struct str signing_jwk_member(const struct signing_jwk *jwk, const struct signing_part *part)
+{
+    return *(const struct str *)((const char *)jwk + part->offset);
+}
+
 static enum error signing_jwk_numbers(struct arena *arena, const struct signing_type *type,
-                                      const struct signing_jwk *jwk, struct signing_numbers *out)
+                                      const struct signing_jwk *jwk, bool is_private,
+                                      struct signing_numbers *out)
 {
     for (size_t i = 0; i < type->count; i++) {
-        const struct str *text = (const struct str *)((const char *)jwk + type->parts[i].offset);
+        const struct signing_part *part = &type->parts[i];
 
-        TRY(signing_jwk_number(arena, type, *text, &out->items[i]));
+        if (is_private || !part->is_private) {
+            TRY(signing_jwk_number(arena, type, signing_jwk_member(jwk, part), &out->items[i]));
+        }
     }
     return OK;
 }
 
-/* Public exponents: those in use are 65537; smaller ones have been a trap, larger ones cost time. */
-static bool signing_jwk_rsa_ok(const struct signing_numbers *numbers)
+/* A public key that came with a private part would spread it. */
+static bool signing_jwk_is_bare(const struct signing_jwk *jwk)
 {
-    int bits = BN_num_bits(numbers->items[0]);
-    int exponent_bits = BN_num_bits(numbers->items[1]);
+    const struct str members[] = {jwk->d, jwk->p, jwk->q, jwk->dp, jwk->dq, jwk->qi};
 
-    return bits >= SIGNING_RSA_BITS_MIN && bits <= SIGNING_RSA_BITS_MAX && exponent_bits >= 17 &&
-           exponent_bits <= 32;
-}
-
-static bool signing_jwk_push_ec(OSSL_PARAM_BLD *build, const struct signing_numbers *numbers,
-                                unsigned char point[1 + 2 * SIGNING_P256_BYTES])
-{
-    point[0] = POINT_CONVERSION_UNCOMPRESSED;
-    return BN_bn2binpad(numbers->items[0], point + 1, SIGNING_P256_BYTES) > 0 &&
-           BN_bn2binpad(numbers->items[1], point + 1 + SIGNING_P256_BYTES, SIGNING_P256_BYTES) >
-               0 &&
-           OSSL_PARAM_BLD_push_utf8_string(build, OSSL_PKEY_PARAM_GROUP_NAME, "P-256", 0) == 1 &&
-           OSSL_PARAM_BLD_push_octet_string(build, OSSL_PKEY_PARAM_PUB_KEY, point,
-                                            1 + 2 * SIGNING_P256_BYTES) == 1 &&
-           OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_PRIV_KEY, numbers->items[2]) == 1;
-}
-
-static bool signing_jwk_push_rsa(OSSL_PARAM_BLD *build, const struct signing_numbers *numbers)
-{
-    for (size_t i = 0; i < signing_jwk_rsa.count; i++) {
-        if (OSSL_PARAM_BLD_push_BN(build, signing_jwk_rsa.parts[i].param, numbers->items[i]) != 1) {
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
+        if (members[i].ptr != NULL) {
             return false;
         }
     }
     return true;
-}
-
-/* NULL if OpenSSL finds that these numbers are no key. */
-static EVP_PKEY *signing_jwk_make(const struct signing_type *type, OSSL_PARAM_BLD *build)
-{
-    OSSL_PARAM *params = OSSL_PARAM_BLD_to_param(build);
-    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, type->name, NULL);
-    EVP_PKEY *pkey = NULL;
-
-    signing_jwk_need(params != NULL && context != NULL && EVP_PKEY_fromdata_init(context) == 1);
-    if (EVP_PKEY_fromdata(context, &pkey, EVP_PKEY_KEYPAIR, params) != 1) {
-        pkey = NULL;
-    }
-    EVP_PKEY_CTX_free(context);
-    OSSL_PARAM_free(params);
-    return pkey;
-}
-
-static EVP_PKEY *signing_jwk_build(const struct signing_type *type,
-                                   const struct signing_numbers *numbers)
-{
-    unsigned char point[1 + 2 * SIGNING_P256_BYTES]; /* borrowed by the builder */
-    OSSL_PARAM_BLD *build = OSSL_PARAM_BLD_new();
-    EVP_PKEY *pkey;
-
-    signing_jwk_need(build != NULL);
-    signing_jwk_need(type == &signing_jwk_ec ? signing_jwk_push_ec(build, numbers, point)
-                                             : signing_jwk_push_rsa(build, numbers));
-    pkey = signing_jwk_make(type, build);
-    OSSL_PARAM_BLD_free(build);
-    return pkey;
-}
-
-/* On the curve, in range, and the private part belongs to the public one; for RSA also that the
- * factors are primes and fit. */
-static bool signing_jwk_pair_ok(EVP_PKEY *pkey)
-{
-    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL);
-    bool ok;
-
-    signing_jwk_need(context != NULL);
-    ok = EVP_PKEY_check(context) == 1;
-    EVP_PKEY_CTX_free(context);
-    return ok;
-}
-
-static enum error signing_jwk_import(const struct signing_type *type,
-                                     const struct signing_numbers *numbers, EVP_PKEY **out,
-                                     const char **why)
-{
-    EVP_PKEY *pkey;
-
-    if (type == &signing_jwk_rsa && !signing_jwk_rsa_ok(numbers)) {
-        return signing_jwk_refuse(why, "an RSA key must have 3072 to 4096 bits and the public "
-                                       "exponent 65537 or one of at most 32 bits above it");
-    }
-    pkey = signing_jwk_build(type, numbers);
-    if (pkey == NULL || !signing_jwk_pair_ok(pkey)) {
-        EVP_PKEY_free(pkey);
-        ERR_clear_error();
-        return signing_jwk_refuse(why, "the numbers are not a key: the point is not on the curve, "
-                                       "or the private part does not belong to the public one");
-    }
-    *out = pkey;
-    return OK;
 }
 
 static enum error signing_jwk_judge(const struct signing_jwk *jwk, const struct signing_type **type,
@@ -365,8 +247,8 @@ static enum error signing_jwk_judge(const struct signing_jwk *jwk, const struct 
     return OK;
 }
 
-enum error signing_jwk_read(struct arena *arena, struct str json, struct signing_key *out,
-                            const char **why)
+enum error signing_jwk_read(struct arena *arena, struct str json, bool is_private,
+                            struct signing_key *out, const char **why)
 {
     SIGNING_NUMBERS numbers = {{NULL}};
     struct signing_jwk jwk = {.kty = STR_EMPTY};
@@ -379,12 +261,15 @@ enum error signing_jwk_read(struct arena *arena, struct str json, struct signing
         return signing_jwk_refuse(why, "it is not a JSON object with the text members of a JWK");
     }
     TRY(signing_jwk_judge(&jwk, &type, why));
-    if (signing_jwk_numbers(arena, type, &jwk, &numbers) != OK) {
+    if (!is_private && !signing_jwk_is_bare(&jwk)) {
+        return signing_jwk_refuse(why, "a public JWK must have no private member");
+    }
+    if (signing_jwk_numbers(arena, type, &jwk, is_private, &numbers) != OK) {
         return signing_jwk_refuse(why, "a member is missing or is not base64url of the right "
                                        "length: EC wants x, y, d of 32 bytes, RSA wants n, e, d, "
-                                       "p, q, dp, dq, qi");
+                                       "p, q, dp, dq, qi; a public key x, y or n, e");
     }
-    TRY(signing_jwk_import(type, &numbers, &pkey, why));
+    TRY(signing_import(type, &numbers, &pkey, why));
     assert(jwk.kid.len <= SIGNING_KID_BYTES_MAX); /* ASCII: as many bytes as code points */
     out->type = type;
     out->pkey = pkey;

@@ -21,14 +21,14 @@ struct signing_key {
     const struct signing_type *type;
     EVP_PKEY *pkey;
     /* Ready-made operations: each use works on a copy, which costs far less than a new one. */
-    EVP_PKEY_CTX *signer;
+    EVP_PKEY_CTX *signer; /* NULL: the public half alone */
     EVP_PKEY_CTX *verifier;
     char kid[SIGNING_KID_BYTES_MAX + 1];
 };
 
 /* Sets type, pkey and kid (empty if the JWK has none). */
-NODISCARD enum error signing_jwk_read(struct arena *arena, struct str json, struct signing_key *out,
-                                      const char **why);
+NODISCARD enum error signing_jwk_read(struct arena *arena, struct str json, bool is_private,
+                                      struct signing_key *out, const char **why);
 void signing_jwk_write(const struct signing_key *self, bool with_private, struct buf *out);
 const char *signing_jwk_alg(const struct signing_type *type);
 /* RFC 7638 with SHA-256, in base64url. */

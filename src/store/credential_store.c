@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "credential_store.h"
 
-enum { CREDENTIAL_GET, CREDENTIAL_REPLACE, CREDENTIAL_END_SESSIONS, CREDENTIAL_REHASH };
+enum { CREDENTIAL_GET, CREDENTIAL_REPLACE, CREDENTIAL_REHASH };
 
 static const struct pg_statement statements[] = {
     [CREDENTIAL_GET] = {"credential_get",
@@ -16,16 +16,6 @@ static const struct pg_statement statements[] = {
          " WHERE id = $1 AND auth_ver = $2 AND status = 'active'"
          " AND (NOT $5 OR (email_verified_at IS NOT NULL) = $6)"
          " RETURNING 1) SELECT expect_one(count(*)) FROM replaced"},
-    [CREDENTIAL_END_SESSIONS] =
-        {"credential_end_sessions",
-         "WITH ended AS ("
-         " UPDATE sessions SET revoked_at = clock_timestamp()"
-         " WHERE user_id = $1 AND revoked_at IS NULL"
-         " AND clock_timestamp() < least(idle_expires_at, absolute_expires_at) RETURNING id)"
-         " INSERT INTO outbox (id, subject, type, is_ordered, data)"
-         " SELECT gen_random_uuid(), $2::text, 'session.revoked', true,"
-         " json_build_object('session_id', ended.id, 'reason', $3::text)::text"
-         " FROM ended WHERE $4"},
     [CREDENTIAL_REHASH] = {"credential_rehash",
                            "UPDATE users SET password_hash = $3, pepper_kid = $4"
                            " WHERE id = $1 AND password_hash = $2"},
@@ -61,16 +51,6 @@ void credential_store_replace(struct pg_tx *tx, const struct credential_change *
     pg_bind_text_or_null(args, change->pepper_kid);
     pg_bind_bool(args, change->verifies);
     pg_bind_bool(args, change->was_verified);
-}
-
-void credential_store_end_sessions(struct pg_tx *tx, const struct credential_ending *ending)
-{
-    struct pg_args *args = pg_tx_add(tx, &statements[CREDENTIAL_END_SESSIONS]);
-
-    pg_bind_uuid(args, ending->user_id);
-    pg_bind_text(args, ending->sub);
-    pg_bind_text(args, str_from(ending->reason));
-    pg_bind_bool(args, ending->tell);
 }
 
 enum error credential_store_rehash(struct pg *pg, struct uuid user_id, struct str old_phc,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The password columns of table users, and what a new password ends.
+ * The password columns of table users.
  *
  * Ownership: rows read are copied into the arena given. Threads: as the connection.
  */
@@ -25,20 +25,9 @@ struct credential_change {
     bool was_verified; /* then: as it was seen */
 };
 
-/* ERR_NO_MATCH unless the account is active and as it was seen. */
+/* ERR_NO_MATCH unless the account is active and as it was seen. What ends the sessions is a later
+ * statement: it sees what a login inserted meanwhile. */
 void credential_store_replace(struct pg_tx *tx, const struct credential_change *change);
-
-/* Whose sessions end, and why. */
-struct credential_ending {
-    struct uuid user_id;
-    struct str sub;
-    const char *reason;
-    bool tell; /* append a session.revoked event for each; the subject is locked then */
-};
-
-/* All live ones. A statement behind the one that raised auth_ver: it sees what a login inserted
- * meanwhile. */
-void credential_store_end_sessions(struct pg_tx *tx, const struct credential_ending *ending);
 
 /* The same password in another form: nothing else changes, no session ends. Without effect if the hash
  * is not `old_phc` any more. */

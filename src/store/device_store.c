@@ -16,7 +16,7 @@ static const struct pg_statement statements[] = {
                      " SELECT t.id, t.created_at, t.rotated_at, t.ip, t.user_agent FROM sessions t"
                      " WHERE t.user_id = acting.id AND t.revoked_at IS NULL"
                      " AND clock_timestamp() < least(t.idle_expires_at, t.absolute_expires_at)"
-                     " AND ($3::uuid IS NULL OR t.id < $3) ORDER BY t.id DESC LIMIT $4::bigint"
+                     " AND t.id < $3 ORDER BY t.id DESC LIMIT $4::bigint"
                      ") d ON true ORDER BY d.id DESC"},
     [DEVICE_PROOF] = {"device_proof",
                       "SELECT u.password_hash, u.pepper_kid, array_to_string(u.roles, ' ')"
@@ -36,7 +36,9 @@ static const struct pg_statement statements[] = {
          "WITH " ACTING ", ended AS ("
          " UPDATE sessions t SET revoked_at = clock_timestamp() FROM acting"
          " WHERE t.user_id = acting.id AND t.id <> $1 AND t.revoked_at IS NULL"
-         " RETURNING t.id, acting.sub)"
+         " RETURNING t.id, acting.sub), revoked AS ("
+         " INSERT INTO revocations (session_id, expires_at) SELECT ended.id,"
+         " clock_timestamp() + $4::bigint * interval '1 second' FROM ended)"
          " INSERT INTO outbox (id, subject, type, is_ordered, data)"
          " SELECT gen_random_uuid(), ended.sub, 'session.revoked', true,"
          " json_build_object('session_id', ended.id, 'reason', 'ended_by_user')::text"
@@ -67,27 +69,23 @@ static struct device read_device(const struct pg_rows *rows, int row, struct are
 }
 
 enum error device_store_list(struct pg *pg, struct arena *arena, const struct user_session *acting,
-                             const struct device_page *page, struct device *out, size_t *count)
+                             const struct keyset *keyset, struct device *out,
+                             struct keyset_found *found)
 {
+    int row = 0;
     struct pg_args args = {0};
     PG_ROWS rows = {0};
-    size_t found = 0;
 
     bind_acting(&args, acting);
-    if (page->has_after) {
-        pg_bind_uuid(&args, page->after);
-    } else {
-        pg_bind_null(&args);
-    }
-    pg_bind_i64(&args, (int64_t)page->limit);
+    keyset_bind(&args, keyset);
     TRY(pg_query(pg, &statements[DEVICE_LIST], &args, &rows));
     if (rows.count == 0) {
         return ERR_UNAUTHENTICATED;
     }
-    for (int row = 0; row < rows.count && !pg_is_null(&rows, row, 0); row++) {
-        out[found++] = read_device(&rows, row, arena);
+    for (; keyset_takes(keyset, arena, &rows, row) && !pg_is_null(&rows, row, 0); row++) {
+        out[row] = read_device(&rows, row, arena);
     }
-    *count = found;
+    *found = (struct keyset_found){(size_t)row, row > 0 && row < rows.count};
     return arena_overflowed(arena) ? ERR_NO_SPACE : OK;
 }
 
@@ -138,10 +136,12 @@ void device_store_end_one(struct pg_tx *tx, const struct user_session *acting, s
     pg_bind_uuid(args, id);
 }
 
-void device_store_end_others(struct pg_tx *tx, const struct user_session *acting, bool tell)
+void device_store_end_others(struct pg_tx *tx, const struct user_session *acting, bool tell,
+                             int64_t revocation_ttl_s)
 {
     struct pg_args *args = pg_tx_add(tx, &statements[DEVICE_END_OTHERS]);
 
     bind_acting(args, acting);
     pg_bind_bool(args, tell);
+    pg_bind_i64(args, revocation_ttl_s);
 }

@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include "keyset.h"
 #include "user_store.h"
 
 extern const struct pg_statements device_store_statements;
@@ -20,17 +21,11 @@ struct device {
     bool is_current;
 };
 
-struct device_page {
-    bool has_after;
-    struct uuid after; /* the last one of the page before */
-    size_t limit;
-};
-
 /* The newest first; live ones only. ERR_UNAUTHENTICATED when the acting session does not count. */
 NODISCARD enum error device_store_list(struct pg *pg, struct arena *arena,
                                        const struct user_session *acting,
-                                       const struct device_page *page, struct device *out,
-                                       size_t *count);
+                                       const struct keyset *keyset, struct device *out,
+                                       struct keyset_found *found);
 /* What the acting user's password is checked against. */
 struct device_proof {
     struct str password_phc;
@@ -48,5 +43,7 @@ NODISCARD enum error device_store_prove(struct pg *pg, const struct user_session
 void device_store_require(struct pg_tx *tx, const struct user_session *acting);
 /* One of the acting user's; ERR_NO_MATCH when it is not theirs, or has ended. */
 void device_store_end_one(struct pg_tx *tx, const struct user_session *acting, struct uuid id);
-/* All but the acting one; appends a session.revoked event for each where `tell` is set. */
-void device_store_end_others(struct pg_tx *tx, const struct user_session *acting, bool tell);
+/* All but the acting one; writes a revocation for each, and a session.revoked event where `tell` is
+ * set. */
+void device_store_end_others(struct pg_tx *tx, const struct user_session *acting, bool tell,
+                             int64_t revocation_ttl_s);

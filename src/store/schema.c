@@ -4,16 +4,24 @@
 #include <string.h>
 #include <time.h>
 
+#include "admin_session_store.h"
+#include "admin_store.h"
+#include "audit_store.h"
+#include "client_store.h"
 #include "clock.h"
 #include "credential_store.h"
 #include "crypto.h"
 #include "device_store.h"
+#include "directory_store.h"
 #include "embedded_migrations.h"
 #include "expiry_store.h"
+#include "key_store.h"
+#include "letter_store.h"
 #include "mail_store.h"
 #include "one_time_store.h"
 #include "outbox_store.h"
 #include "registration_store.h"
+#include "revocation_store.h"
 #include "session_store.h"
 #include "user_store.h"
 #include "validity_store.h"
@@ -42,10 +50,12 @@ static const struct pg_statement list_applied = {
     .sql = "SELECT version, name, sha256 FROM schema_migrations ORDER BY version"};
 
 const struct pg_statements *const schema_statements[] = {
-    &user_store_statements,       &registration_store_statements, &one_time_store_statements,
-    &session_store_statements,    &outbox_store_statements,       &mail_store_statements,
-    &expiry_store_statements,     &device_store_statements,       &validity_store_statements,
-    &credential_store_statements,
+    &user_store_statements,          &registration_store_statements, &one_time_store_statements,
+    &session_store_statements,       &outbox_store_statements,       &mail_store_statements,
+    &expiry_store_statements,        &device_store_statements,       &validity_store_statements,
+    &key_store_statements,           &audit_store_statements,        &client_store_statements,
+    &directory_store_statements,     &revocation_store_statements,   &admin_store_statements,
+    &admin_session_store_statements, &letter_store_statements,       &credential_store_statements,
 };
 const size_t schema_statements_count = sizeof(schema_statements) / sizeof(schema_statements[0]);
 
@@ -237,21 +247,57 @@ static enum error migrate(const struct schema_run *run, struct schema_report *re
     return apply_missing(run, report);
 }
 
-enum error schema_migrate(const struct pg_options *options, struct arena *arena,
-                          int64_t deadline_ms, struct schema_report *report, const char **why)
+static enum error check(const struct schema_run *run, struct schema_report *report)
+{
+    PG_ROWS kept = {0};
+    size_t missing = MIGRATIONS;
+
+    TRY(query(run, &is_kept, &kept));
+    if (pg_bool(&kept, 0, 0)) {
+        TRY(count_missing(run, report, &missing));
+    }
+    if (missing == 0) {
+        return OK;
+    }
+    return fail(run, ERR_CONFIG,
+                arena_printf(run->arena,
+                             "the database's schema is older than this binary (version %lld, %zu "
+                             "migrations are missing): run `user-service migrate` on it first",
+                             (long long)report->version, missing));
+}
+
+/* On a connection of its own. */
+static enum error run_with(struct schema_run *run, const struct pg_options *options,
+                           enum error (*step)(const struct schema_run *, struct schema_report *),
+                           struct schema_report *report)
 {
     struct pg_options bare = *options;
-    struct schema_run run = {.arena = arena, .deadline_ms = deadline_ms, .why = why};
-    struct schema_report done = {0};
     enum error error;
 
     bare.table_count = 0;
-    run.pg = pg_new(&bare);
-    pg_deadline(run.pg, deadline_ms);
-    error = pg_ready(run.pg);
-    error = error == OK ? migrate(&run, &done) : fail_by_server(&run, error, "no connection");
-    pg_free(run.pg); /* the lock goes with the connection */
-    TRY(error);
+    run->pg = pg_new(&bare);
+    pg_deadline(run->pg, run->deadline_ms);
+    error = pg_ready(run->pg);
+    error = error == OK ? step(run, report) : fail_by_server(run, error, "no connection");
+    pg_free(run->pg); /* a lock goes with the connection */
+    return error;
+}
+
+enum error schema_migrate(const struct pg_options *options, struct arena *arena,
+                          int64_t deadline_ms, struct schema_report *report, const char **why)
+{
+    struct schema_run run = {.arena = arena, .deadline_ms = deadline_ms, .why = why};
+    struct schema_report done = {0};
+
+    TRY(run_with(&run, options, migrate, &done));
     *report = done;
     return OK;
+}
+
+enum error schema_check(const struct pg_options *options, struct arena *arena, int64_t deadline_ms,
+                        const char **why)
+{
+    struct schema_run run = {.arena = arena, .deadline_ms = deadline_ms, .why = why};
+
+    return run_with(&run, options, check, &(struct schema_report){0});
 }

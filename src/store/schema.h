@@ -29,3 +29,6 @@ enum { SCHEMA_ARENA_BYTES = 256 * 1024 };
 NODISCARD enum error schema_migrate(const struct pg_options *options, struct arena *arena,
                                     int64_t deadline_ms, struct schema_report *report,
                                     const char **why);
+/* For who only reads and writes: ERR_CONFIG also when a migration of this binary is not applied. */
+NODISCARD enum error schema_check(const struct pg_options *options, struct arena *arena,
+                                  int64_t deadline_ms, const char **why);

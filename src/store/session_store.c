@@ -7,6 +7,11 @@ enum { SESSION_INSERT, SESSION_ROTATE, SESSION_INSPECT, SESSION_REVOKE };
     "u.status = 'active' AND u.auth_ver = s.auth_ver AND s.revoked_at IS NULL"                     \
     " AND clock_timestamp() < least(s.idle_expires_at, s.absolute_expires_at)"
 
+/* `parameter` is the id of a registered client; NULL: first-party, which is in no table. */
+#define CLIENT_COUNTS(parameter)                                                                   \
+    "NOT EXISTS (SELECT 1 FROM clients c"                                                          \
+    " WHERE c.id = " parameter " AND c.disabled_at IS NOT NULL)"
+
 #define HOLDER                                                                                     \
     "coalesce(u.subject, u.id::text), array_to_string(u.roles, ' '), s.auth_ver, s.auth_time,"     \
     " array_to_string(s.amr, ' '), extract(epoch FROM"                                             \
@@ -31,13 +36,14 @@ static const struct pg_statement statements[] = {
                         " rotated_at = clock_timestamp(),"
                         " idle_expires_at = clock_timestamp() + $6::bigint * interval '1 second'"
                         " FROM users u WHERE s.id = $1 AND s.token_hash = $2 AND s.client_id = $3"
-                        " AND u.id = s.user_id AND " LIVE " RETURNING " HOLDER},
+                        " AND u.id = s.user_id AND " LIVE
+                        " AND " CLIENT_COUNTS("$7") " RETURNING " HOLDER},
     [SESSION_INSPECT] =
         {"session_inspect",
-         "SELECT " LIVE ", s.token_hash = $2, coalesce(s.prev_hash = $2 AND (s.idem_hash = $4"
-         " OR s.rotated_at > clock_timestamp() - $5::bigint * interval '1 second'), false),"
-         " s.generation, " HOLDER " FROM sessions s JOIN users u ON u.id = s.user_id"
-         " WHERE s.id = $1 AND s.client_id = $3"},
+         "SELECT s.generation, s.token_hash = $2, coalesce(s.prev_hash = $2 AND (s.idem_hash = $4"
+         " OR s.rotated_at > clock_timestamp() - $5::bigint * interval '1 second'), false), " LIVE
+         " AND " CLIENT_COUNTS("$6") ", " HOLDER " FROM sessions s JOIN users u ON u.id = "
+                                                 "s.user_id WHERE s.id = $1 AND s.client_id = $3"},
     [SESSION_REVOKE] = {"session_revoke", "WITH ended AS ("
                                           " UPDATE sessions SET revoked_at = clock_timestamp()"
                                           " WHERE id = $1 AND revoked_at IS NULL RETURNING 1"
@@ -66,6 +72,17 @@ void session_store_insert(struct pg_tx *tx, const struct session_row *row)
     pg_bind_text_or_null(args, row->user_agent);
 }
 
+static void bind_client(struct pg_args *args, struct str client_id)
+{
+    struct uuid id;
+
+    if (codec_uuid_parse(client_id, &id) == OK) {
+        pg_bind_uuid(args, id);
+    } else {
+        pg_bind_null(args);
+    }
+}
+
 static struct session_holder read_holder(const struct pg_rows *rows, int column,
                                          struct arena *arena)
 {
@@ -91,6 +108,7 @@ enum error session_store_rotate(struct pg *pg, struct arena *arena,
     pg_bind_bytes(&args, rotation->next_hash);
     pg_bind_text_or_null(&args, rotation->idem_hash);
     pg_bind_i64(&args, rotation->idle_ttl_s);
+    bind_client(&args, rotation->client_id);
     TRY(pg_query(pg, &statements[SESSION_ROTATE], &args, &rows));
     if (rows.count == 0) {
         return ERR_NOT_FOUND;
@@ -110,15 +128,16 @@ enum error session_store_inspect(struct pg *pg, struct arena *arena,
     pg_bind_text(&args, rotation->client_id);
     pg_bind_text_or_null(&args, rotation->idem_hash);
     pg_bind_i64(&args, rotation->grace_s);
+    bind_client(&args, rotation->client_id);
     TRY(pg_query(pg, &statements[SESSION_INSPECT], &args, &rows));
     if (rows.count == 0) {
         return ERR_NOT_FOUND;
     }
     *out = (struct session_state){
-        .is_live = pg_bool(&rows, 0, 0),
+        .generation = pg_i64(&rows, 0, 0),
         .is_current = pg_bool(&rows, 0, 1),
         .is_repeated = pg_bool(&rows, 0, 2),
-        .generation = pg_i64(&rows, 0, 3),
+        .is_live = pg_bool(&rows, 0, 3),
         .holder = read_holder(&rows, 4, arena),
     };
     return arena_overflowed(arena) ? ERR_NO_SPACE : OK;

@@ -54,7 +54,8 @@ NODISCARD enum error session_store_rotate(struct pg *pg, struct arena *arena,
                                           struct session_holder *out);
 
 struct session_state {
-    bool is_live;     /* not ended, not expired, its user active with its auth_ver */
+    bool
+        is_live; /* not ended, not expired, its user active with its auth_ver, its client not disabled */
     bool is_current;  /* the token presented is the current one */
     bool is_repeated; /* it is the previous one, with the same key or within the grace */
     int64_t generation;

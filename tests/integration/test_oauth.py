@@ -7,6 +7,7 @@ import jwt
 import pytest
 from support import events
 from support.client import Reply
+from support.clients import create_client
 from support.journey import Person, confirmed_person, login
 from support.receiver import Receiver
 from support.refresh_tokens import (
@@ -209,9 +210,13 @@ def test_what_cannot_be_revoked_is_no_error(service: Service, tokens, forge: Ref
         "\U0001f600" * 300,
     ):
         assert send_form(service.api, REVOKE, {"token": token}).status == 200, token
+    app = create_client(service, "app", "--public")["client_id"]
     for token in (tokens["refresh_token"], tokens["access_token"]):
-        form = {"token": token, "client_id": "spa"}
+        form = {"token": token, "client_id": app}
         assert send_form(service.api, REVOKE, form).status == 200
+        _assert_error(
+            send_form(service.api, REVOKE, form | {"client_id": "spa"}), 401, "invalid_client"
+        )
     _assert_lives(service, tokens)
     refreshed(service.api, tokens["refresh_token"])
 

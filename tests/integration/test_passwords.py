@@ -70,7 +70,11 @@ def test_a_change_leaves_one_session(service: Service, receiver: Receiver) -> No
     assert reply.status == 200, reply
     tokens = reply.json()
     for ended in (person.tokens, *others):
+        verified = service.api.get("/v1/auth/verify", token=ended["access_token"])
+        assert verified.status == 401  # at once, though it is answered from memory
         assert is_live(service, ended) == (False, False)
+    verified = service.api.get("/v1/auth/verify", token=tokens["access_token"])
+    assert verified.headers["x-auth-subject"] == subject
     assert is_live(service, tokens) == (True, True)
     before, after = (
         verify_by_pyjwt(granted["access_token"], service.url, "shop")[1]
@@ -347,11 +351,13 @@ def test_a_change_is_seen_by_every_replica_within_a_second(
     second = make_service(receiver, database_url=first.database_url, US_PUBLIC_URL=url).start()
     person = confirmed_person(first.api, receiver)
     token = person.tokens["access_token"]
-    assert second.api.get(ME, token=token).status == 200
+    verify = "/v1/auth/verify"
+    assert second.api.get(verify, token=token).status == 200
     assert change(first, person, new_password()).status == 200
-    assert first.api.get(ME, token=token).status == 401
+    assert first.api.get(verify, token=token).status == 401
     end = time.monotonic() + 1.0
     status = 200
     while status == 200 and time.monotonic() < end:
-        status = second.api.get(ME, token=token).status
+        status = second.api.get(verify, token=token).status
     assert status == 401
+    assert second.api.get(ME, token=token).status == 401

@@ -2,12 +2,8 @@
 """The rules of refresh tokens, one by one."""
 
 import base64
-import re
 import secrets
 import uuid
-from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -34,6 +30,7 @@ from support.refresh_tokens import (
 )
 from support.secret_files import SecretFiles
 from support.service import Service
+from support.statements import of_requests, statements_logged
 
 
 @pytest.fixture(scope="module")
@@ -267,36 +264,6 @@ def _text(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
-@contextmanager
-def _statements_logged(cluster: Cluster, service: Service) -> Iterator[Callable[[], Counter[str]]]:
-    """Counts what the server was told to do in the service's database since the call before."""
-    name = psycopg.conninfo.conninfo_to_dict(service.database_url)["dbname"]
-    entry = re.compile(rf"\] {name} LOG:  (?:execute (\w+)|execute <.*>|statement): *(.*)")
-    read = 0
-
-    def count() -> Counter[str]:
-        nonlocal read
-        text = cluster.log.read_bytes()[read:]
-        read += len(text)
-        found = entry.findall(text.decode(errors="replace"))
-        return Counter(executed or text.split("'")[0] for executed, text in found)
-
-    def is_on() -> bool:
-        refreshes = service.api.post("/v1/logout", {"refresh_token": "x"})
-        return bool(count()) and refreshes.status == 401
-
-    with cluster.connect() as connection:
-        connection.execute("ALTER SYSTEM SET log_statement = 'all'")
-        connection.execute("SELECT pg_reload_conf()")
-        try:
-            count()
-            wait_until(is_on, "statements are logged")
-            yield count
-        finally:
-            connection.execute("ALTER SYSTEM RESET log_statement")
-            connection.execute("SELECT pg_reload_conf()")
-
-
 def test_a_forgery_does_not_reach_the_database(
     service: Service, cluster: Cluster, forge: RefreshForge, first: str
 ) -> None:
@@ -304,7 +271,7 @@ def test_a_forgery_does_not_reach_the_database(
     tokens = _chain(service, first, 3)
     row = row_of(service.database_url, parts_of(first).sid)
     forged = [text for token in tokens for text in _forgeries(forge, token).values()]
-    with _statements_logged(cluster, service) as statements:
+    with statements_logged(cluster, service) as statements:
         counts = counted(service, "forged")
         statements()
         for token in forged:
@@ -318,9 +285,7 @@ def test_a_forgery_does_not_reach_the_database(
         genuine = statements()
 
     assert len(forged) > 80
-    # What a worker says once, as it connects, is no part of a request.
-    clockwork = re.compile(r"outbox_|mail_|expiry_|SELECT set_config\(")
-    assert [one for one in seen if not clockwork.match(one)] == [], seen
+    assert not of_requests(seen), seen
     assert {one: count for one, count in genuine.items() if one.startswith("session_")} == {
         "session_rotate": 1  # a genuine one is one statement
     }

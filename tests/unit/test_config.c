@@ -39,6 +39,8 @@ static const struct {
     {"US_JWT_SECRET", {"file:/jwt.json", "file:/run/jwt"}, {"jwt.json", "{\"kty\":\"EC\"}"}},
     {"US_KEYRING_SECRET", {"file:/k.json", "file:/run/k"}, {"k.json", ""}},
     {"US_WEBHOOK_SECRET", {"file:/w.json", "file:/run/w"}, {"w.json", ""}},
+    {"US_SECRETS_REFRESH", {"1s", "1h"}, {"0s", "3601s"}},
+    {"US_KEY_DELAY", {"0s", "24h"}, {"-1s", "86401s"}},
     {"US_NOTIFICATION_URL",
      {"http://127.0.0.1:1/events", "https://example.com"},
      {"", "ftp://example.com/events"}},
@@ -48,6 +50,8 @@ static const struct {
     {"US_REFRESH_IDLE_TTL", {"5m", "30d"}, {"299s", "366d"}},
     {"US_REFRESH_ABSOLUTE_TTL", {"7d", "365d"}, {"299s", "366d"}},
     {"US_REFRESH_GRACE", {"0s", "10m"}, {"-1s", "601s"}},
+    {"US_REVOCATION_STALE_MAX", {"1s", "60s"}, {"500ms", "61s"}},
+    {"US_AUDIT_RETENTION", {"1d", "3650d"}, {"86399s", "3651d"}},
     {"US_TOKEN_TYP", {"at+jwt", "JWT"}, {"jwt", ""}},
     {"US_CORS_ORIGINS", {"", "https://shop.example,http://localhost:3000"}, {"*", "shop.example"}},
     {"US_PASSWORD_MIN_LENGTH", {"8", "64"}, {"7", "65"}},
@@ -227,6 +231,23 @@ static void all_that_is_wrong_is_told_at_once(void **state)
     assert_int_equal(lines, REQUIRED + 1);
 }
 
+/* For the operator's commands. */
+static void what_is_present_can_be_loaded_alone(void **state)
+{
+    (void)state;
+    (void)clearenv();
+    set("PATH", "/bin");
+    problems = buf_over(problems_memory, sizeof(problems_memory));
+    unknown = buf_over(unknown_memory, sizeof(unknown_memory));
+    assert_int_equal(config_load_present(&config, &problems, &unknown), OK);
+    assert_str_equal(config.database_url, STR_EMPTY);
+    assert_int_equal(config.audience.count, 0);
+    assert_int_equal(config.access_token_ttl_s, 300);
+    set("US_LOG_LEVEL", "loud");
+    assert_int_equal(config_load_present(&config, &problems, &unknown), ERR_CONFIG);
+    assert_str_equal(str_sub(buf_str(&problems), 0, 18), STR("US_LOG_LEVEL: got "));
+}
+
 static void a_failure_leaves_the_destination(void **state)
 {
     struct config before;
@@ -350,13 +371,21 @@ static void what_is_in_force_is_printed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(defaults_are_those_of_the_contract),    TEST(all_but_created_is_published),
-        TEST(what_is_required_and_missing_is_named), TEST(every_row_takes_what_it_says),
-        TEST(every_row_refuses_with_one_line),       TEST(no_variable_is_left_out),
-        TEST(all_that_is_wrong_is_told_at_once),     TEST(a_failure_leaves_the_destination),
-        TEST(what_it_got_is_shown_in_one_line),      TEST(a_full_buffer_is_a_failure),
-        TEST(lifetimes_must_fit_together),           TEST(the_issuer_is_no_audience),
-        TEST(unknown_variables_are_named),           TEST(secrets_are_hidden),
+        TEST(defaults_are_those_of_the_contract),
+        TEST(all_but_created_is_published),
+        TEST(what_is_required_and_missing_is_named),
+        TEST(every_row_takes_what_it_says),
+        TEST(every_row_refuses_with_one_line),
+        TEST(no_variable_is_left_out),
+        TEST(all_that_is_wrong_is_told_at_once),
+        TEST(what_is_present_can_be_loaded_alone),
+        TEST(a_failure_leaves_the_destination),
+        TEST(what_it_got_is_shown_in_one_line),
+        TEST(a_full_buffer_is_a_failure),
+        TEST(lifetimes_must_fit_together),
+        TEST(the_issuer_is_no_audience),
+        TEST(unknown_variables_are_named),
+        TEST(secrets_are_hidden),
         TEST(what_is_in_force_is_printed),
     };
 

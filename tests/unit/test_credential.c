@@ -74,20 +74,47 @@ static void a_present_hash_is_left_alone(void **state)
     assert_int_equal(present_hashes(), 0);
 }
 
+/* By this replica, as soon as the change is acknowledged. */
+static bool is_known_as_revoked(const struct token_claims *claims)
+{
+    const struct revocation_query query = {claims->sid, claims->sub, claims->auth_ver};
+
+    return revocation_judge(account_revocations, &query) == REVOCATION_FOUND;
+}
+
+/* Rows of the trail about the one user there is. */
+static int64_t audited(const char *reason)
+{
+    return account_number("SELECT count(*) FROM audit a JOIN users u ON a.subject = u.id::text"
+                          " WHERE a.type = 'user.password_changed' AND a.actor = a.subject"
+                          " AND a.request_id = 'r-1' AND a.network = '192.0.2.7'"
+                          " AND a.reason = '%s'",
+                          reason);
+}
+
 static void a_change_ends_every_session_and_starts_one(void **state)
 {
     struct session_grant before;
     struct session_grant after;
     struct token_claims claims;
+    static struct revocation_moment moment;
 
     (void)state;
+    revocation_store_beginning(&moment);
+    revocation_set_moment(account_revocations, &moment); /* as if the feed had read */
     make_account("ada@example.com", good_password);
     database_must(try_login("ada@example.com", good_password, &before));
     claims = claims_of(&before);
+    assert_false(is_known_as_revoked(&claims));
     assert_int_equal(live_sessions(), 2);
     database_must(try_change(&claims, good_password, &after));
     assert_false(uuid_equal(after.session_id, claims.sid));
+    assert_true(is_known_as_revoked(&claims));
     assert_int_equal(claims_of(&after).auth_ver, 2);
+    assert_int_equal(database_number("SELECT count(*) FROM revocations r JOIN users u"
+                                     " ON r.subject = u.id::text WHERE r.min_auth_ver = 2"),
+                     1);
+    assert_int_equal(audited("changed"), 1);
     assert_int_equal(live_sessions(), 1);
     assert_int_equal(outdated_sessions(), 0);
     assert_int_equal(events_of("session.revoked"), 2);
@@ -212,6 +239,10 @@ static void a_reset_sets_the_password_and_ends_every_session(void **state)
     token = token_of(ONETIME_RESET, mailed_reset(1));
     database_must(try_reset(token, new_password));
     assert_int_equal(live_sessions(), 0);
+    assert_int_equal(audited("reset"), 1);
+    assert_int_equal(database_number("SELECT count(*) FROM revocations r JOIN users u"
+                                     " ON r.subject = u.id::text WHERE r.min_auth_ver = 2"),
+                     1);
     assert_int_equal(database_number("SELECT auth_ver FROM users"), 2);
     assert_int_equal(database_number("SELECT count(*) FROM one_time_tokens"), 0);
     assert_int_equal(database_number("SELECT count(*) FROM outbox WHERE type ="

@@ -35,7 +35,7 @@ static enum error act(struct actor *self, struct work *work)
     struct account_login login_in = {.password = good_password, .origin = origin};
     const struct credential_password_change change = {&self->claims, good_password, new_password,
                                                       origin};
-    const struct credential_password_reset reset = {self->token, new_password};
+    const struct credential_password_reset reset = {self->token, new_password, origin};
     const struct refresh_request refresh = {.token = self->token, .client_id = origin.client_id};
     struct json_findings findings = {0};
     struct session_grant grant;

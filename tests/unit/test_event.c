@@ -94,6 +94,9 @@ static void data_holds_what_the_schema_says(void **state)
                                      "\"name\":null,\"locale\":null}"));
     event = event_user_verified(&arena, STR("s1"), STR("a@b.de"));
     assert_str_equal(event.data, STR("{\"email\":\"a@b.de\"}"));
+    event = event_user_disabled(&arena, STR("s1"), "disabled_by_admin");
+    assert_int_equal(event.type, EVENT_USER_DISABLED);
+    assert_str_equal(event.data, STR("{\"reason\":\"disabled_by_admin\"}"));
     event =
         event_mail(&arena, EVENT_USER_REGISTRATION_REPEATED, STR("s1"), STR("a@b.de"), STR_EMPTY);
     assert_str_equal(event.data, STR("{\"email\":\"a@b.de\",\"locale\":null}"));

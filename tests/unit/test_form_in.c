@@ -237,6 +237,38 @@ static void noise_is_survived(void **state)
     }
 }
 
+/* A parameter that may be repeated, and be a list itself. */
+static void lists_are_joined(void **state)
+{
+    static const struct {
+        struct str query;
+        struct str list;
+    } rows[] = {
+        {STR("id=a&id=b,c"), STR("a,b,c")},
+        {STR("id=a%2Cb&x=1&id=c+d"), STR("a,b,c d")},
+        {STR("id=&id=a&id"), STR("a")},
+        {STR("i%64=a"), STR("a")},
+        {STR("x=1"), STR("")},
+        {STR(""), STR("")},
+        {STR("&&id=a&"), STR("a")},
+        {STR("ids=a&ID=b"), STR("")},
+    };
+    struct str list;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        arena_init(&arena, memory, sizeof(memory));
+        assert_int_equal(form_in_list(&arena, rows[i].query, STR("id"), &list), OK);
+        assert_str_equal(list, rows[i].list);
+    }
+    assert_int_equal(form_in_list(&arena, STR("id=a&x=%zz"), STR("id"), &list),
+                     ERR_MALFORMED_REQUEST);
+    assert_int_equal(form_in_list(&arena, STR("id=%ff"), STR("id"), &list), ERR_MALFORMED_REQUEST);
+    arena_init(&arena, memory, 16);
+    assert_int_equal(form_in_list(&arena, STR("id=0123456789abcdef"), STR("id"), &list),
+                     ERR_NO_SPACE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -252,6 +284,7 @@ int main(void)
         cmocka_unit_test(the_arena_can_be_full),
         cmocka_unit_test(the_largest_body_fits),
         cmocka_unit_test(noise_is_survived),
+        cmocka_unit_test(lists_are_joined),
     };
 
     return cmocka_run_group_tests_name("form_in", tests, NULL, NULL);

@@ -33,6 +33,8 @@ static void it_is_ready_with_schema_and_database(void **state)
     assert_string_equal(told(&health, false), "database_away");
     health_database_seen(&health);
     assert_true(health_database_is_near(&health));
+    assert_string_equal(told(&health, false), "revocations_not_read");
+    atomic_store(&health.revocations_read, true);
     assert_string_equal(told(&health, true), "ready");
 }
 
@@ -42,6 +44,7 @@ static void a_database_is_away_after_a_while(void **state)
     struct health health = {0};
 
     (void)state;
+    atomic_store(&health.revocations_read, true);
     atomic_store(&health.migrated, true);
     atomic_store(&health.database_seen_ms, clock_mono_ms() - HEALTH_DATABASE_AWAY_MS + 2000);
     assert_string_equal(told(&health, true), "ready");
@@ -58,6 +61,7 @@ static void an_older_answer_says_nothing(void **state)
     int64_t now_ms = clock_mono_ms();
 
     (void)state;
+    atomic_store(&health.revocations_read, true);
     atomic_store(&health.migrated, true);
     health_database_answered(&health, 0);
     assert_string_equal(told(&health, false), "database_away");

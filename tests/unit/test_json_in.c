@@ -19,6 +19,7 @@ struct body {
     bool flag;
     int64_t number;
     struct json_text_list list;
+    struct json_text_list array;
 };
 
 #define FIELD(member_, type_, min_, max_, flags_)                                                  \
@@ -34,6 +35,7 @@ static const struct json_field fields[] = {
     FIELD(flag, JSON_TYPE_BOOL, 0, 0, JSON_OPTIONAL),
     FIELD(number, JSON_TYPE_I64, 0, 0, JSON_OPTIONAL),
     FIELD(list, JSON_TYPE_TEXT_LIST, 1, 5, JSON_OPTIONAL),
+    FIELD(array, JSON_TYPE_TEXT_ARRAY, 1, 5, JSON_OPTIONAL),
 };
 enum { FIELDS = sizeof fields / sizeof *fields };
 
@@ -97,6 +99,23 @@ static void one_text_is_a_list(void **state)
     assert_int_equal(decode(STR("{\"email\":\"a@b\",\"list\":\"one\"}"), &body, &findings), OK);
     assert_int_equal(body.list.count, 1);
     assert_str_equal(body.list.items[0], STR("one"));
+}
+
+static void one_text_is_no_array(void **state)
+{
+    struct body body;
+    struct json_findings findings;
+
+    (void)state;
+    assert_int_equal(decode(STR("{\"email\":\"a@b\",\"array\":[\"x\",\"y\"]}"), &body, &findings),
+                     OK);
+    assert_int_equal(body.array.count, 2);
+    assert_str_equal(body.array.items[1], STR("y"));
+    assert_int_equal(decode(STR("{\"email\":\"a@b\",\"array\":\"x\"}"), &body, &findings),
+                     ERR_VALIDATION);
+    assert_string_equal(findings.items[0].code, "wrong_type");
+    assert_str_equal(findings.items[0].pointer, STR("/array"));
+    assert_str_equal(findings.items[0].detail, STR("Must be an array of strings, is a string."));
 }
 
 struct finding_row {
@@ -687,6 +706,7 @@ int main(void)
         cmocka_unit_test_setup(every_type_decodes, fresh),
         cmocka_unit_test_setup(absent_null_and_empty_differ, fresh),
         cmocka_unit_test_setup(one_text_is_a_list, fresh),
+        cmocka_unit_test_setup(one_text_is_no_array, fresh),
         cmocka_unit_test_setup(findings_name_what_is_wrong, fresh),
         cmocka_unit_test_setup(all_findings_are_reported, fresh),
         cmocka_unit_test_setup(findings_are_bounded, fresh),

@@ -200,9 +200,9 @@ static struct str of_keys(char *text, size_t bytes, unsigned keys)
     return buf_str(&out);
 }
 
-static void eight_keys_are_the_most(void **state)
+static void so_many_keys_are_the_most(void **state)
 {
-    char text[2048];
+    char text[4096];
     struct str json = of_keys(text, sizeof(text), KEYRING_KEYS_MAX);
     struct keyring *keyring = NULL;
     const char *why = "";
@@ -254,7 +254,7 @@ int main(void)
         cmocka_unit_test(a_current_key_that_is_not_there_is_named),
         cmocka_unit_test(a_key_that_is_not_32_bytes_is_named),
         cmocka_unit_test(an_id_is_of_a_narrow_alphabet),
-        cmocka_unit_test(eight_keys_are_the_most),
+        cmocka_unit_test(so_many_keys_are_the_most),
         cmocka_unit_test(an_arena_that_is_full_leaves_a_sentence),
         cmocka_unit_test(nothing_is_freed_of_none),
     };

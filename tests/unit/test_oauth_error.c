@@ -17,6 +17,7 @@ static const struct {
     {ERR_UNAUTHORIZED_CLIENT, 400, "unauthorized_client"},
     {ERR_INVALID_SCOPE, 400, "invalid_scope"},
     {ERR_INVALID_CLIENT, 401, "invalid_client"},
+    {ERR_UNSUPPORTED_TOKEN_TYPE, 400, "unsupported_token_type"}, /* RFC 7009 section 2.2.1 */
     /* of administration */
     {ERR_MFA_ENROLLMENT_REQUIRED, 400, "mfa_enrollment_required"},
     {ERR_REAUTH_REQUIRED, 400, "reauth_required"},

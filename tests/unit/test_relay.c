@@ -77,8 +77,8 @@ static void assert_each_once_in_order(const struct receiver *receiver, size_t su
     }
 }
 
-/* Both signatures are over what arrived. */
-static void assert_signed(const struct received *request)
+/* All signatures are over what arrived. */
+static void assert_signed_by(const struct webhook_secrets *secrets, const struct received *request)
 {
     char id[64];
     char timestamp[32];
@@ -92,9 +92,14 @@ static void assert_signed(const struct received *request)
     received_header(request, "webhook-timestamp", timestamp, sizeof(timestamp));
     received_header(request, "webhook-signature", signature, sizeof(signature));
     buf_printf(&buf, "%s.%s.%s", id, timestamp, request->body);
-    webhook_sign(&test_secrets, buf_str(&buf), &right);
+    webhook_sign(secrets, buf_str(&buf), &right);
     assert_str_equal(str_from(signature), buf_str(&right));
     assert_true(llabs(strtoll(timestamp, NULL, 10) - clock_wall_s()) < 60);
+}
+
+static void assert_signed(const struct received *request)
+{
+    assert_signed_by(&test_secrets, request);
 }
 
 static void an_event_arrives_as_a_signed_cloudevent(void **state)
@@ -667,10 +672,32 @@ static int tear_down(void **state)
     return 0;
 }
 
+static void new_secrets_sign_from_the_next_event_on(void **state)
+{
+    struct receiver *receiver = receiver_start(0, notified_ok, NULL);
+    struct relay *relay = notified_relay(receiver->url);
+    struct webhook_secrets fresh = {.items = {{.bytes = {7}, .len = 32}}, .count = 1};
+
+    (void)state;
+    append(event_of("s1"));
+    relay_wake(relay);
+    receiver_await(receiver, 1);
+    relay_take_secrets(relay, &fresh);
+    append(event_of("s2"));
+    relay_wake(relay);
+    receiver_await(receiver, 2);
+    notified_await_left(0);
+    relay_stop(relay);
+    assert_signed(&receiver->requests[0]);
+    assert_signed_by(&fresh, &receiver->requests[1]);
+    receiver_stop(receiver);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(an_event_arrives_as_a_signed_cloudevent, empty),
+        cmocka_unit_test_setup(new_secrets_sign_from_the_next_event_on, empty),
         cmocka_unit_test_setup(a_mail_gets_its_token_as_it_is_sent, empty),
         cmocka_unit_test_setup(a_mail_that_expired_is_dropped, empty),
         cmocka_unit_test_setup(a_mail_whose_key_is_unknown_waits, empty),

@@ -52,6 +52,22 @@ static void rows_are_well_formed(void **state)
     }
 }
 
+static size_t size_of(enum json_type type)
+{
+    switch (type) {
+    case JSON_TYPE_TEXT:
+        return sizeof(struct str);
+    case JSON_TYPE_BOOL:
+        return sizeof(bool);
+    case JSON_TYPE_I64:
+        return sizeof(int64_t);
+    case JSON_TYPE_TEXT_LIST:
+    case JSON_TYPE_TEXT_ARRAY:
+        return sizeof(struct json_text_list);
+    }
+    return SIZE_MAX;
+}
+
 /* The struct that a body fills is of a size, and its fields lie in it. */
 static void bodies_fit_their_structs(void **state)
 {
@@ -63,8 +79,8 @@ static void bodies_fit_their_structs(void **state)
             continue;
         }
         for (size_t j = 0; j < body->count; j++) {
-            assert_int_equal(body->fields[j].type, JSON_TYPE_TEXT);
-            assert_true(body->fields[j].offset + sizeof(struct str) <= body->struct_bytes);
+            assert_true(body->fields[j].offset + size_of(body->fields[j].type) <=
+                        body->struct_bytes);
             assert_true(body->fields[j].codepoints_min <= body->fields[j].codepoints_max);
         }
     }
@@ -77,12 +93,14 @@ static void lanes_are_right(void **state)
     for (size_t i = 0; i < routes_api.count; i++) {
         const struct route *route = &routes_api.rows[i];
 
-        if (route->method != HTTP_GET) {
+        bool introspects = strcmp(route->operation, "oauth_introspect") == 0;
+
+        if (route->method != HTTP_GET && !introspects) {
             assert_true(route->lane != API_INLINE);
         }
         if (route->lane == API_INLINE) {
-            assert_int_equal(route->auth, ROUTE_PUBLIC);
-            assert_null(route->body);
+            assert_true(route->auth == ROUTE_PUBLIC || route->auth == ROUTE_TOKEN);
+            assert_true(route->body == NULL || introspects);
         }
         if (strncmp(route->path, "/v1/me", 6) == 0) {
             assert_int_equal(route->auth, ROUTE_BEARER);
@@ -109,9 +127,12 @@ static void the_contract_is_there(void **state)
         {HTTP_POST, "/v1/refresh", API_DB, ROUTE_PUBLIC},
         {HTTP_POST, "/v1/logout", API_DB, ROUTE_PUBLIC},
         {HTTP_POST, "/oauth2/token", API_DB, ROUTE_PUBLIC},
+        {HTTP_POST, "/oauth2/introspect", API_INLINE, ROUTE_PUBLIC},
         {HTTP_POST, "/oauth2/revoke", API_DB, ROUTE_PUBLIC},
         {HTTP_GET, "/v1/me", API_DB, ROUTE_BEARER},
         {HTTP_PATCH, "/v1/me", API_DB, ROUTE_BEARER},
+        {HTTP_GET, "/v1/auth/verify", API_INLINE, ROUTE_TOKEN},
+        {HTTP_GET, "/v1/auth/verify/x", API_INLINE, ROUTE_TOKEN},
         {HTTP_GET, "/.well-known/jwks.json", API_INLINE, ROUTE_PUBLIC},
         {HTTP_GET, "/.well-known/oauth-authorization-server", API_INLINE, ROUTE_PUBLIC},
         {HTTP_GET, "/.well-known/openid-configuration", API_INLINE, ROUTE_PUBLIC},
@@ -168,6 +189,34 @@ static void another_method_is_told_which_there_are(void **state)
     assert_null(match.route);
     assert_str_equal(match.allow, STR("GET, HEAD, PATCH"));
     assert_str_equal(find(&all_off, HTTP_POST, STR("/livez")).allow, STR("GET, HEAD"));
+}
+
+/* RFC 9110 section 9: what is none of its methods, or PATCH, is not known. */
+static void forward_authentication_takes_any_known_method(void **state)
+{
+    static const struct str paths[] = {
+        STR("/v1/auth/verify"),      STR("/v1/auth/verify/"),       STR("/v1/auth/verify//"),
+        STR("/v1/auth/verify/../x"), STR("/v1/auth/verify/a%2e;b"),
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+        const char *wanted = i == 0 ? "auth_verify" : "auth_verify_below";
+        struct route_match other;
+
+        for (enum http_method method = HTTP_GET; method < HTTP_OTHER; method++) {
+            const struct route *route = find(&all_off, method, paths[i]).route;
+
+            assert_non_null(route);
+            assert_string_equal(route->operation, wanted);
+        }
+        other = find(&all_off, HTTP_OTHER, paths[i]);
+        assert_null(other.route);
+        assert_str_equal(other.allow, STR("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"));
+    }
+    assert_null(find(&all_off, HTTP_GET, STR("/v1/auth/verify2")).route);
+    assert_null(find(&all_off, HTTP_GET, STR("/v1/auth/verif")).route);
+    assert_null(find(&all_off, HTTP_GET, STR("/v1/auth/")).route);
 }
 
 /* A path is compared byte by byte. */
@@ -253,8 +302,10 @@ static void the_table_describes_itself(void **state)
         rows++;
     }
     assert_int_equal(rows, routes_api.count);
-    assert_non_null(strstr(text, "{\"method\":\"POST\",\"path\":\"/v1/login\",\"operation_id\":"
-                                 "\"login\",\"lane\":\"hash\",\"auth\":\"public\",\"any_method\":false,\"body\":true"));
+    assert_non_null(strstr(
+        text,
+        "{\"method\":\"POST\",\"path\":\"/v1/login\",\"operation_id\":"
+        "\"login\",\"lane\":\"hash\",\"auth\":\"public\",\"any_method\":false,\"body\":true"));
 }
 
 int main(void)
@@ -268,6 +319,7 @@ int main(void)
         cmocka_unit_test(forms_are_for_oauth_alone),
         cmocka_unit_test(head_finds_the_row_of_get),
         cmocka_unit_test(another_method_is_told_which_there_are),
+        cmocka_unit_test(forward_authentication_takes_any_known_method),
         cmocka_unit_test(another_path_is_not_found),
         cmocka_unit_test(switches_hide_rows),
         cmocka_unit_test(operations_are_elsewhere),

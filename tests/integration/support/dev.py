@@ -13,7 +13,7 @@ from .client import Api
 from .events import VERIFICATION_REQUESTED
 from .ledger import LEDGER
 from .paths import BINARY
-from .poll import free_port, wait_until
+from .poll import free_ports, wait_until
 from .service import base_environment
 
 _READY_S = 60.0
@@ -35,14 +35,18 @@ class Dev:
         data: Path,
         command: tuple[str, ...] = (str(BINARY),),
         settings: dict[str, str] | None = None,
+        replicas: int = 1,
         **popen: Any,
     ) -> None:
-        self.port = free_port()
+        self.port = free_ports(replicas)
+        self.ops_port = free_ports(replicas)
         self.data = data
         self.output = folder / f"dev-{self.port}.out"
         self._errors = folder / f"dev-{self.port}.err"
         line = [*command, "dev", "--data", str(data), "--port", str(self.port)]
-        environment = base_environment() | {"US_OPS_LISTEN": f"127.0.0.1:{free_port()}"}
+        if replicas > 1:
+            line += ["--replicas", str(replicas)]
+        environment = base_environment() | {"US_OPS_LISTEN": f"127.0.0.1:{self.ops_port}"}
         environment |= settings or {}
         with self.output.open("wb") as out, self._errors.open("wb") as err:
             self.process = subprocess.Popen(
@@ -53,7 +57,8 @@ class Dev:
                 preexec_fn=_hear_all_signals,
                 **popen,
             )
-        self.api = Api("127.0.0.1", self.port)
+        self.replicas = [Api("127.0.0.1", self.port + i) for i in range(replicas)]
+        self.api = self.replicas[0]
 
     @property
     def errors(self) -> str:
@@ -64,15 +69,20 @@ class Dev:
 
         def look() -> str | None:
             assert self.process.poll() is None, self.errors[-2000:]
-            found = re.search(rf"^{name} (http://\S+)$", self.output.read_text(), re.MULTILINE)
-            return found.group(1) if found else None
+            return next(iter(self.places(name)), None)
 
         return wait_until(look, f"line {name!r}, see {self._errors}", _READY_S)
 
+    def places(self, name: str) -> list[str]:
+        """All URLs that it has printed under this name."""
+        return re.findall(rf"^{name} (http://\S+)$", self.output.read_text(), re.MULTILINE)
+
     def wait_ready(self) -> "Dev":
         assert self.place("api") == f"http://127.0.0.1:{self.port}"
-        ops = self.place("ops")
-        wait_until(lambda: status_of(f"{ops}/readyz") == 200, "ready", _READY_S)
+        self.place("ops")
+        for i in range(len(self.replicas)):
+            ready = f"http://127.0.0.1:{self.ops_port + i}/readyz"
+            wait_until(lambda url=ready: status_of(url) == 200, "ready", _READY_S)
         return self
 
     def mail_link(self, email: str, event_type: str = VERIFICATION_REQUESTED) -> str:
@@ -84,28 +94,33 @@ class Dev:
         return found.group(1)
 
     def interrupt(self, number: signal.Signals = signal.SIGINT) -> None:
-        self.api.close()
+        self._close()
         self.process.send_signal(number)
         assert self.process.wait(timeout=_STOP_S) == 0, self.errors[-2000:]
         self._check_log()
 
+    def _close(self) -> None:
+        for api in self.replicas:
+            api.close()
+
     def _check_log(self) -> None:
         """No sanitizer's report and no secret among what the service logged."""
-        log = self.data / "service.log"
-        text = log.read_text(errors="replace")
-        assert "Sanitizer" not in text, text[-3000:]
-        assert "runtime error" not in text, text[-3000:]
+        logs = list(self.data.glob("service*.log"))
+        for log in logs:
+            text = log.read_text(errors="replace")
+            assert "Sanitizer" not in text, text[-3000:]
+            assert "runtime error" not in text, text[-3000:]
         if len(LEDGER) > 0:
-            assert LEDGER.find_in([log], self.output.with_suffix(".grep")) == []
+            assert LEDGER.find_in(logs, self.output.with_suffix(".grep")) == []
 
     def kill(self) -> None:
-        self.api.close()
+        self._close()
         self.process.kill()
         self.process.wait()
 
     def wait_end(self) -> int:
         """The exit status of one that ends by itself."""
-        self.api.close()
+        self._close()
         return self.process.wait(timeout=_STOP_S)
 
     def children(self) -> dict[int, str]:

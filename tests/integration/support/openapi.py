@@ -9,7 +9,6 @@ import json
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
-from urllib.parse import urlsplit
 
 import yaml
 from jsonschema import Draft202012Validator
@@ -19,6 +18,7 @@ from referencing.jsonschema import DRAFT202012
 from .paths import OPENAPI
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
+ANY_METHOD = "x-any-method"
 _URI = "urn:user-service:openapi"
 _NO_BODY = (204, 304)
 
@@ -55,11 +55,11 @@ def check_answer(
     method: str, target: str, status: int, headers: Mapping[str, str], body: bytes
 ) -> None:
     """Raises ContractError where the answer is not one that the document has."""
-    path = urlsplit(target).path
+    path = target.split("?")[0]
     where = f"{method} {path} -> {status}"
     path = _template_of(path)
     item = document()["paths"].get(path)
-    documented = "get" if method == "HEAD" else method.lower()
+    documented = _documented_method(method, item or {})
     if item is None:
         _check_response("/components/responses/NotFound", 404, where, status, headers, body)
         return
@@ -73,8 +73,19 @@ def check_answer(
     _check_response(pointer, status, where, status, headers, b"" if method == "HEAD" else body)
 
 
+def _documented_method(method: str, item: Mapping[str, Any]) -> str:
+    """`x-any-method`: each known method is answered as the one that is documented."""
+    if item.get(ANY_METHOD) and method.lower() in METHODS[:-1]:
+        return "get"
+    return "get" if method == "HEAD" else method.lower()
+
+
 def _template_of(path: str) -> str:
-    """The documented path that this one is of, `{id}` standing for one segment; itself if none."""
+    """The documented path that this one is of, `{id}` standing for one segment and `{path}` for all
+    that follows; itself if none."""
+    for template in document()["paths"]:
+        if template.endswith("{path}") and path.startswith(template.removesuffix("{path}")):
+            return template
     segments = path.split("/")
     for template in document()["paths"]:
         wanted = template.split("/")
@@ -86,6 +97,8 @@ def _template_of(path: str) -> str:
 
 def _check_allow(item: Mapping[str, Any], headers: Mapping[str, str], where: str) -> None:
     expected = {m.upper() for m in item if m in METHODS}
+    if item.get(ANY_METHOD):
+        expected |= {m.upper() for m in METHODS} - {"HEAD", "OPTIONS", "TRACE"}
     allowed = {m.strip() for m in headers["allow"].split(",")}
     if allowed - {"HEAD", "OPTIONS"} != expected:
         raise ContractError(f"{where}: Allow is {sorted(allowed)}, documented {sorted(expected)}")

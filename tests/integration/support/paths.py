@@ -9,4 +9,5 @@ BINARY = Path(os.environ.get("USER_SERVICE_BIN", ROOT / "build" / "user-service"
 BUILD = BINARY.parent
 OPENAPI = ROOT / "openapi" / "user-service.yaml"
 EVENTS = ROOT / "events"
-JOSE = ROOT / "tests" / "contract" / "jose"
+CONTRACT = ROOT / "tests" / "contract"
+JOSE = CONTRACT / "jose"

@@ -41,6 +41,17 @@ def free_port() -> int:
                 return port
 
 
+def free_ports(count: int) -> int:
+    """The first of so many in a row, as free_port."""
+    with _lock:
+        while True:
+            first = random.randint(_PORT_FIRST, _PORT_LAST - count)
+            ports = set(range(first, first + count))
+            if not ports & _taken and all(_is_free(port) for port in ports):
+                _taken.update(ports)
+                return first
+
+
 def _is_free(port: int) -> bool:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -48,7 +48,7 @@ def verify_by_jose(token: str, issuer: str, audience: str) -> Checked:
     }
     done = subprocess.run(
         ["node", "verify.mjs"],
-        cwd=_jose_folder(),
+        cwd=jose_folder(),
         input=json.dumps(request),
         capture_output=True,
         text=True,
@@ -62,7 +62,7 @@ def verify_by_jose(token: str, issuer: str, audience: str) -> Checked:
 
 
 @cache
-def _jose_folder() -> Path:
+def jose_folder() -> Path:
     """A copy with its packages, made once a build folder."""
     folder = BUILD / "jose"
     folder.mkdir(parents=True, exist_ok=True)

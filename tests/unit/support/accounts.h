@@ -17,6 +17,7 @@ static struct signers *account_signers;
 static struct tokens account_tokens;
 static struct passwords account_passwords;
 static struct password_hasher *account_hasher;
+static struct revocations *account_revocations;
 static struct session_policy account_sessions;
 static struct accounts account_service;
 
@@ -37,12 +38,15 @@ static inline void account_start(void)
     };
     account_passwords = auth_passwords(account_keyring);
     account_hasher = password_hasher_new(auth_cheap());
+    account_revocations = revocation_new(1000);
     account_sessions = (struct session_policy){
         .keyring = account_keyring,
         .tokens = &account_tokens,
         .published = UINT32_MAX,
         .idle_ttl_s = 3600,
         .absolute_ttl_s = 86400,
+        .revocations = account_revocations,
+        .revocation_ttl_s = 600,
     };
     account_service = (struct accounts){
         .keyring = account_keyring,
@@ -57,6 +61,7 @@ static inline void account_start(void)
 static inline void account_stop(void)
 {
     password_hasher_free(account_hasher);
+    revocation_free(account_revocations);
     signers_free(account_signers);
     keyring_free(account_keyring);
     database_stop();
@@ -65,7 +70,8 @@ static inline void account_stop(void)
 /* Every table empty, every setting as account_start left it. */
 static inline void account_reset(void)
 {
-    database_do("TRUNCATE users, registrations, one_time_tokens, sessions, mail_requests, outbox");
+    database_do("TRUNCATE users, registrations, one_time_tokens, sessions, mail_requests, outbox,"
+                " revocations");
     account_service.verification_required = true;
     account_service.published = UINT32_MAX;
     account_sessions.published = UINT32_MAX;

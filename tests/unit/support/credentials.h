@@ -62,7 +62,7 @@ static inline struct uuid mailed_reset(unsigned number)
 
 static inline enum error reset_with(struct work *work, struct str token, struct str password)
 {
-    const struct credential_password_reset in = {token, password};
+    const struct credential_password_reset in = {token, password, origin};
 
     return credential_reset(&account_service, work, &in, &credential_findings);
 }

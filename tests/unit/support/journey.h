@@ -13,6 +13,7 @@ static const struct account_origin origin = {
     .client_id = {"first-party", 11},
     .ip = {"192.0.2.7", 9},
     .user_agent = {"test/1", 6},
+    .request_id = {"r-1", 3},
 };
 
 /* In static memory, since each work takes the arena anew. */

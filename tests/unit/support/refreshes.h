@@ -44,11 +44,11 @@ static inline struct kept keep(struct str text)
     return kept;
 }
 
-static inline struct kept open_session(void)
+static inline struct kept open_session_at(int64_t auth_ver)
 {
     struct session_request in = {
         .sub = refresh_user,
-        .auth_ver = 1,
+        .auth_ver = auth_ver,
         .roles = STR_EMPTY,
         .client_id = refresh_client,
         .ip = STR_EMPTY,
@@ -63,6 +63,11 @@ static inline struct kept open_session(void)
     database_must(session_open(&account_sessions, &work, &tx, &in, &grant));
     database_must(pg_tx_commit(&tx));
     return keep(grant.refresh_token);
+}
+
+static inline struct kept open_session(void)
+{
+    return open_session_at(1);
 }
 
 static inline struct refresh_request request_of(const struct kept *token, struct str key)

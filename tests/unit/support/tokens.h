@@ -70,12 +70,15 @@ static inline enum error check(struct str token)
     return error;
 }
 
+/* And again: what was read before must not make the difference. */
 static inline void assert_refused(struct str token)
 {
-    enum error error = check(token);
+    for (int i = 0; i < 2; i++) {
+        enum error error = check(token);
 
-    if (error != ERR_UNAUTHENTICATED) {
-        fail_msg("%s: %.*s", error_code(error), STR_ARG(token));
+        if (error != ERR_UNAUTHENTICATED) {
+            fail_msg("%s: %.*s", error_code(error), STR_ARG(token));
+        }
     }
 }
 

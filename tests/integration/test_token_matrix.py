@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every class of token at every place that takes one: only those that belong there are let in."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+import psycopg
+import pytest
+from support.client import Reply
+from support.clients import basic, claims_of, client_token, create_client
+from support.journey import (
+    Person,
+    confirmed_person,
+    login,
+    mail_token,
+    new_person,
+    register,
+)
+from support.receiver import Receiver
+from support.refresh_tokens import execute, send_form
+from support.service import Service, run_command
+from support.token_places import (
+    ACCESS,
+    ADMIN,
+    CLASSES,
+    CLIENT,
+    ONE_TIME,
+    PLACES,
+    REFRESH,
+    Case,
+    Place,
+)
+
+FORM = "application/x-www-form-urlencoded"
+
+
+@dataclass
+class World:
+    """Who acts, and on what. The acting user is an administrator with a second factor."""
+
+    service: Service
+    receiver: Receiver
+    actor: Person
+    other: Person
+    client: dict[str, Any]
+    spare: str  # a one-time token that is never used up
+
+    @property
+    def other_sub(self) -> str:
+        return claims_of(self.other.tokens["access_token"])["sub"]
+
+
+@pytest.fixture(scope="module")
+def world(service: Service, receiver: Receiver) -> World:
+    actor = confirmed_person(service.api, receiver, "actor")
+    execute(
+        service.database_url,
+        "UPDATE users SET roles = '{admin}' WHERE email_canonical = %s",
+        actor.email,
+    )
+    client = create_client(service, "reader", "--audience", "shop", "--scope", "users:read")
+    pending = new_person("pending")
+    register(service.api, pending)
+    return World(
+        service,
+        receiver,
+        actor,
+        confirmed_person(service.api, receiver, "other"),
+        client,
+        mail_token(receiver, pending.email),
+    )
+
+
+def _session(world: World) -> dict[str, Any]:
+    """Of the acting user, as a login with a second factor leaves it."""
+    tokens = login(world.service.api, world.actor)
+    execute(
+        world.service.database_url,
+        "UPDATE sessions SET amr = '{pwd,otp}' WHERE id = %s",
+        tokens["session_id"],
+    )
+    return tokens
+
+
+def _token(world: World, kind: str, fits: bool) -> tuple[str, str]:
+    """One of this class, fresh, and the password of whom it belongs to."""
+    api = world.service.api
+    if kind == CLIENT:
+        return client_token(api, world.client), world.actor.password
+    if kind == ONE_TIME and not fits:
+        return world.spare, world.actor.password
+    if kind == ONE_TIME:
+        person = new_person("fresh")
+        register(api, person)
+        return mail_token(world.receiver, person.email), person.password
+    tokens = _session(world)
+    if kind == ADMIN:
+        form = {"grant_type": "refresh_token", "scope": "users:admin"}
+        form["refresh_token"] = tokens["refresh_token"]
+        reply = send_form(api, "/oauth2/token", form)
+        assert reply.status == 200, reply
+        return reply.json()["access_token"], world.actor.password
+    return {ACCESS: tokens["access_token"], REFRESH: tokens["refresh_token"]}[
+        kind
+    ], world.actor.password
+
+
+def _dead_letter(world: World) -> str:
+    with psycopg.connect(world.service.database_url) as connection:
+        query = (
+            "INSERT INTO outbox (id, subject, type, is_ordered, data, dead_at)"
+            " VALUES (gen_random_uuid(), gen_random_uuid()::text, 'user.disabled', true,"
+            """ '{"reason":"test"}', clock_timestamp()) RETURNING id"""
+        )
+        return str(connection.execute(query).fetchone()[0])
+
+
+def _case(world: World, kind: str, fits: bool) -> Case:
+    service = world.service
+    execute(service.database_url, "UPDATE users SET status = 'active'")
+    foreign = login(service.api, world.other)
+    token, password = _token(world, kind, fits)
+    return Case(
+        token=token,
+        password=password,
+        user=world.other_sub,
+        session=_session(world)["session_id"],
+        foreign_session=foreign["session_id"],
+        client=create_client(service, "spare", "--audience", "x")["client_id"],
+        event=_dead_letter(world),
+        introspector=basic(world.client),
+    )
+
+
+def _send(world: World, method: str, path: str, place: Place, case: Case) -> Reply:
+    request = place.request(case)
+    headers = dict(request.headers)
+    body = None if request.body is None else json.dumps(request.body).encode()
+    if request.form is not None:
+        body = urlencode(request.form).encode()
+        headers["Content-Type"] = FORM
+    return world.service.api.request(method, request.path or path, body=body, headers=headers)
+
+
+def _blank() -> Case:
+    return Case(*[""] * 7, introspector={})
+
+
+def _is_yes(place: Place, reply: Reply) -> bool:
+    if not 200 <= reply.status < 300:
+        return False
+    return place.says_yes is None or place.says_yes(reply.body)
+
+
+def _rows() -> list[tuple[str, str, int, str]]:
+    return [
+        (method, path, number, kind)
+        for (method, path), places in PLACES.items()
+        for number in range(len(places))
+        for kind in CLASSES
+    ]
+
+
+def test_every_route_has_a_row() -> None:
+    done = run_command("routes", "--json")
+    routes = {(row["method"], row["path"]): row for row in json.loads(done.stdout)}
+    missing = routes.keys() - PLACES.keys()
+    assert not missing, f"say in support/token_places.py which tokens these take: {missing}"
+    assert not PLACES.keys() - routes.keys()
+    for key, row in routes.items():
+        assert row["auth"] == "public" or PLACES[key], key
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "number", "kind"), _rows(), ids=lambda value: str(value)
+)
+def test_only_the_right_class_is_let_in(
+    world: World, method: str, path: str, number: int, kind: str
+) -> None:
+    place = PLACES[method, path][number]
+    fits = kind in place.accepted
+    reply = _send(world, method, path, place, _case(world, kind, fits))
+    assert _is_yes(place, reply) == fits, reply
+    if not fits and "Authorization" in place.request(_blank()).headers:
+        assert reply.status in (401, 403), reply  # refused as a token, not for something else
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+def test_revocation_ends_what_it_is_shown(world: World, kind: str) -> None:
+    """RFC 7009 answers 200 for whatever is no token here: what counts is which session ends."""
+    execute(world.service.database_url, "UPDATE users SET status = 'active'")
+    execute(world.service.database_url, "DELETE FROM sessions")
+    world.other.tokens = login(world.service.api, world.other)
+    token, _ = _token(world, kind, fits=False)
+    reply = send_form(world.service.api, "/oauth2/revoke", {"token": token})
+    assert (reply.status, reply.body) == (200, b"")
+    with psycopg.connect(world.service.database_url) as connection:
+        query = "SELECT count(*) FROM sessions WHERE revoked_at IS NOT NULL"
+        (ended,) = connection.execute(query).fetchone()
+    assert ended == (1 if kind in (ACCESS, ADMIN, REFRESH) else 0)

@@ -17,7 +17,7 @@ import psycopg
 import pytest
 from support import events
 from support.client import Api, Reply
-from support.journey import new_person
+from support.journey import Person, login, new_password, new_person
 from support.makers import ReceiverMaker, ServiceMaker
 from support.poll import wait_until
 from support.postgres import Cluster
@@ -32,7 +32,7 @@ READY_S = 1.0
 
 
 class Clients:
-    """Register, log in, rename, log out, again and again, and remember each 2xx."""
+    """Register, log in, rename, change the password, log out; remember each 2xx."""
 
     def __init__(self, port: int) -> None:
         self._api = Api("127.0.0.1", port, timeout_s=10)
@@ -40,6 +40,7 @@ class Clients:
         self._threads = [threading.Thread(target=self._run) for _ in range(CLIENTS)]
         self.registered: dict[str, str] = {}
         self.names: dict[str, str] = {}
+        self.people: dict[str, Person] = {}  # whose password was changed
         self.ended: list[str] = []
         self.refused: Counter[str] = Counter()
         self.faults: list[str] = []
@@ -77,8 +78,19 @@ class Clients:
         name = f"name of {person.email}"
         if self._acknowledged(self._api.patch("/v1/me", {"name": name}, token=token), 200):
             self.names[person.email] = name
+        changed = self._change(person, token)
+        if changed is None:
+            return
+        token = changed.json()["access_token"]
         if self._acknowledged(self._api.post("/v1/logout", token=token), 204):
-            self.ended.append(login.json()["session_id"])
+            self.ended.append(changed.json()["session_id"])
+
+    def _change(self, person: Person, token: str) -> Reply | None:
+        body = {"current_password": person.password, "new_password": new_password()}
+        changed = self._acknowledged(self._api.post("/v1/me/password", body, token=token), 200)
+        if changed is not None:
+            self.people[person.email] = Person(person.email, body["new_password"])
+        return changed
 
     def _acknowledged(self, reply: Reply, status: int) -> Reply | None:
         if reply.status == 503:
@@ -170,6 +182,11 @@ def _assert_history(service: Service, receiver: Receiver, clients: Clients) -> N
     with psycopg.connect(service.database_url, autocommit=True) as connection:
         pending = "SELECT count(*) FROM outbox"
         wait_until(lambda: connection.execute(pending).fetchone()[0] == 0, "outbox empty", 90, 0.1)
+        outdated = connection.execute(
+            "SELECT count(*) FROM sessions s JOIN users u ON u.id = s.user_id"
+            " WHERE s.revoked_at IS NULL AND s.auth_ver <> u.auth_ver"
+        ).fetchone()[0]
+        assert outdated == 0, "sessions of a password that was changed"
         rows = connection.execute(
             "SELECT email_canonical, coalesce(subject, id::text), name FROM users"
         ).fetchall()
@@ -184,6 +201,11 @@ def _assert_history(service: Service, receiver: Receiver, clients: Clients) -> N
     told = events.first_deliveries(receiver.accepted())
     registered = Counter(e["data"]["email"] for e in told if e["type"] == events.REGISTERED)
     assert registered == Counter(list(users)), "one registered event for each account, and no other"
+    changed = Counter(e["data"]["email"] for e in told if e["type"] == events.PASSWORD_CHANGED)
+    assert set(clients.people) <= set(changed), "each acknowledged change was told"
+    assert set(changed.values()) <= {1}
+    for person in list(clients.people.values())[-200:]:
+        login(service.api, person)
     ended = Counter(e["data"]["session_id"] for e in told if e["type"] == events.SESSION_REVOKED)
     assert set(clients.ended) <= set(ended)
     assert set(ended.values()) <= {1}

@@ -108,7 +108,7 @@ def test_a_forgotten_password(dev: Dev, browser: Browser, folder: Path) -> None:
     browser.wait_text("#message", "at least 15 characters")
     browser.type("#password", person.email)
     browser.click("button")
-    browser.wait_text("#message", "without your e-mail address in it")
+    browser.wait_text("#message", "Without your e-mail address in it")
     browser.screenshot(folder / "reset-refused.png")
     person.password = new_password()
     browser.type("#password", person.password)

@@ -58,11 +58,13 @@ function takeToken() {
   else say('Open the link in your mail again: this address holds no token.', 'bad');
 }
 
+const sentence = (text) => `${text[0].toUpperCase()}${text.slice(1)}.`;
+
 // What the answer means in words; the 422 of a password says what would be right.
 async function explain(answer) {
   if (answer.status === 422) {
     const problem = await answer.json();
-    return problem.errors?.map((e) => e.detail).join(' ') || problem.detail;
+    return problem.errors?.map((e) => sentence(e.detail)).join(' ') || problem.detail;
   }
   return problems[answer.status] || 'Something went wrong. Try again later.';
 }

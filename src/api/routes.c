@@ -206,11 +206,8 @@ static const char *lane_name(enum api_lane lane)
 static const char *auth_name(enum route_auth auth)
 {
     static const char *const names[] = {
-        [ROUTE_PUBLIC] = "public",
-        [ROUTE_BEARER] = "bearer",
-        [ROUTE_ADMIN] = "admin",
-        [ROUTE_TOKEN] = "token",
-        [ROUTE_READER] = "reader",
+        [ROUTE_PUBLIC] = "public", [ROUTE_BEARER] = "bearer", [ROUTE_ADMIN] = "admin",
+        [ROUTE_TOKEN] = "token",   [ROUTE_READER] = "reader",
     };
     return names[auth];
 }

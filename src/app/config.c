@@ -43,7 +43,8 @@ static const struct config_row rows[] = {
     {"US_SECRETS_REFRESH", CONFIG_DURATION, AT(secrets_refresh_s), "60s", 1, 3600, 0,
      "How often the secrets are read again; what has changed is used without a restart."},
     {"US_KEY_DELAY", CONFIG_DURATION, AT(key_delay_s), "10m", 0, 86400, 0,
-     "A new key is known to all this long before it is used. Verifiers may keep the JWKS for half of "
+     "A new key is known to all this long before it is used. Verifiers may keep the JWKS for half "
+     "of "
      "it, at most 5m."},
     {"US_NOTIFICATION_URL", CONFIG_URL, AT(notification_url),
      "http://notification-service.notification.svc.cluster.local/events", 0, 0, 0,

@@ -14,8 +14,8 @@
 #include "directory_store.h"
 #include "embedded_migrations.h"
 #include "expiry_store.h"
-#include "letter_store.h"
 #include "key_store.h"
+#include "letter_store.h"
 #include "mail_store.h"
 #include "one_time_store.h"
 #include "outbox_store.h"
@@ -49,11 +49,12 @@ static const struct pg_statement list_applied = {
     .sql = "SELECT version, name, sha256 FROM schema_migrations ORDER BY version"};
 
 const struct pg_statements *const schema_statements[] = {
-    &user_store_statements,    &registration_store_statements,  &one_time_store_statements,
-    &session_store_statements, &outbox_store_statements,        &mail_store_statements,
-    &expiry_store_statements,  &device_store_statements,        &validity_store_statements, &key_store_statements,
-    &audit_store_statements,   &client_store_statements,         &directory_store_statements,        &revocation_store_statements,
-    &admin_store_statements,   &admin_session_store_statements, &letter_store_statements,
+    &user_store_statements,          &registration_store_statements, &one_time_store_statements,
+    &session_store_statements,       &outbox_store_statements,       &mail_store_statements,
+    &expiry_store_statements,        &device_store_statements,       &validity_store_statements,
+    &key_store_statements,           &audit_store_statements,        &client_store_statements,
+    &directory_store_statements,     &revocation_store_statements,   &admin_store_statements,
+    &admin_session_store_statements, &letter_store_statements,
 };
 const size_t schema_statements_count = sizeof(schema_statements) / sizeof(schema_statements[0]);
 

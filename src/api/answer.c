@@ -114,6 +114,11 @@ static void write_problem(struct request *request, enum error error, struct str 
     if (problem->status == 405) {
         http_response_header(&request->response, "Allow", allow);
     }
+    if (problem->status == 429) {
+        http_response_header(&request->response, "Retry-After",
+                             arena_printf(request->arena, "%lld",
+                                          (long long)request->work.retry_after_s));
+    }
     if (problem->status == 503) {
         unsigned seconds = request->lane == API_INLINE
                                ? 1
@@ -141,7 +146,7 @@ static void log_request(const struct request *request, enum error error, int64_t
         LOG_CSTR("http.route", route),
         LOG_NUMBER("http.status_code", request->response.status),
         LOG_NUMBER("duration_ms", duration_ms),
-        LOG_TEXT("network.client.ip", http_request_peer(request->x)),
+        LOG_TEXT("network.client.ip", request->client),
         {0},
         {0},
         {0},

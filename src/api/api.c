@@ -9,6 +9,7 @@
 #include "dispatch.h"
 #include "handlers.h"
 #include "refresh.h"
+#include "throttle.h"
 #include "token_checks.h"
 
 enum {
@@ -168,6 +169,7 @@ void api_register_metrics(void)
     refresh_register_metrics();
     credential_register_metrics();
     token_checks_register_metrics();
+    throttle_register_metrics();
 }
 
 void api_handle(void *context, struct http_exchange *x)

@@ -9,6 +9,7 @@
 #include "health.h"
 #include "http_server.h"
 #include "lanes.h"
+#include "network.h"
 #include "validity.h"
 
 enum { API_ARENA_BYTES = 384 * 1024, API_OPS_ARENA_BYTES = 640 * 1024, API_BODY_BYTES_MAX = 16384 };
@@ -18,6 +19,7 @@ enum { API_CACHE_CONTROL_BYTES = 48 };
 enum api_lane { API_INLINE, API_DB, API_HASH, API_LANE_COUNT };
 
 struct cors;
+struct rate_limit;
 
 struct api_options {
     const struct accounts *accounts;
@@ -30,6 +32,8 @@ struct api_options {
     unsigned hash_threads;
     struct cpu_pace *pace;
     const struct cors *cors;
+    const struct network_list *proxies; /* whose X-Forwarded-For counts */
+    struct rate_limit *rate_limit;      /* of routes marked ROUTE_LIMITED; NULL: none */
     int64_t document_max_age_s; /* how long others keep the keys and the metadata */
     bool docs_on;
     bool pages_on;

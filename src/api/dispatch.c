@@ -2,10 +2,12 @@
 #include "dispatch.h"
 
 #include "answer.h"
+#include "client_ip.h"
 #include "clock.h"
 #include "cors.h"
 #include "form_in.h"
 #include "problem.h"
+#include "rate_limit.h"
 #include "validity.h"
 
 /* W3C Trace Context, section 3.2.2: 00-<32 hex>-<16 hex>-<2 hex>; an all-zero trace id is invalid. */
@@ -72,8 +74,20 @@ static enum error decode(struct request *request)
                                                         : ERR_UNSUPPORTED_MEDIA_TYPE;
 }
 
+static enum error limit(struct request *request)
+{
+    struct rate_limit *limits = request->api->options.rate_limit;
+
+    if (limits == NULL || (request->route->flags & ROUTE_LIMITED) == 0) {
+        return OK;
+    }
+    return rate_limit_take(limits, request->client, request->complete_ms,
+                           &request->work.retry_after_s);
+}
+
 static enum error prepare(struct request *request)
 {
+    TRY(limit(request));
     if (request->route->auth == ROUTE_BEARER) {
         TRY(request_authenticate(request));
     }
@@ -136,6 +150,19 @@ static enum error handle(struct request *request)
     return request->route->handler(request);
 }
 
+/* The header is looked at where it counts, and nowhere else. */
+static struct str client_of(struct request *request)
+{
+    const struct network_list *proxies = request->api->options.proxies;
+    struct str peer = http_request_peer(request->x);
+
+    if (proxies == NULL || !client_ip_is_proxy(proxies, peer)) {
+        return peer;
+    }
+    return client_ip(proxies, request->arena, peer,
+                     http_request_list(request->x, "X-Forwarded-For"));
+}
+
 void dispatch_begin(struct api *api, const struct route_table *table, struct http_exchange *x)
 {
     struct request *request = http_request_user(x);
@@ -147,6 +174,7 @@ void dispatch_begin(struct api *api, const struct route_table *table, struct htt
     request->x = x;
     request->arena = http_request_arena(x);
     request->complete_ms = clock_mono_ms();
+    request->client = client_of(request);
     request->id = codec_uuid_in(request->arena, crypto_uuid4());
     request->trace_id = trace_id_of(x);
     match = routes_find(table, api, request->arena, http_request_method(x), http_request_path(x));

@@ -100,8 +100,13 @@ enum error handle_me_sessions_reauth(struct request *request)
     struct buf out = buf_in(request->arena, TOKEN_BYTES_MAX + 256);
     struct json_out json = json_out_to(&out);
     struct str token = STR_EMPTY;
+    const struct devices_proof in = {
+        .claims = &request->claims,
+        .password = body->password,
+        .ip = request->client,
+    };
 
-    TRY(devices_reauthenticate(accounts, &request->work, &request->claims, body->password, &token));
+    TRY(devices_reauthenticate(accounts, &request->work, &in, &token));
     json_object(&json);
     json_member_str(&json, "access_token", token);
     json_member_str(&json, "token_type", STR("Bearer"));

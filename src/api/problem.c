@@ -39,6 +39,8 @@ static const struct problem problems[] = {
      "the body's Content-Type must be application/json", LOG_INFO},
     {ERR_VALIDATION, 422, "Unprocessable Content",
      "some members of the body are not right: see errors", LOG_INFO},
+    {ERR_TOO_MANY_ATTEMPTS, 429, "Too Many Requests",
+     "too many attempts; try again after the seconds that Retry-After says", LOG_INFO},
     {ERR_INTERNAL, 500, "Internal Server Error", "something went wrong here; it has been logged",
      LOG_ERROR},
     {ERR_OVERLOADED, 503, "Service Unavailable", "too many requests at once; try again later",
@@ -104,7 +106,7 @@ const char *problem_status_label(int status)
     } labels[] = {
         {200, "200"}, {201, "201"}, {202, "202"}, {204, "204"}, {304, "304"}, {400, "400"},
         {401, "401"}, {403, "403"}, {404, "404"}, {405, "405"}, {409, "409"}, {413, "413"},
-        {415, "415"}, {422, "422"}, {500, "500"}, {503, "503"},
+        {415, "415"}, {422, "422"}, {429, "429"}, {500, "500"}, {503, "503"},
     };
 
     for (size_t i = 0; i < sizeof(labels) / sizeof(labels[0]); i++) {

@@ -103,7 +103,7 @@ struct account_origin request_origin(const struct request *self, struct str clie
 
     return (struct account_origin){
         .client_id = client_id,
-        .ip = http_request_peer(self->x),
+        .ip = self->client,
         .user_agent = str_is_utf8(agent) ? agent : STR_EMPTY,
         .request_id = self->id,
     };

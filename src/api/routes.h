@@ -20,6 +20,7 @@ enum route_flag {
     ROUTE_CACHEABLE = 1, /* its answers may be kept by others */
     ROUTE_QUIET = 2,     /* asked every few seconds: a good answer is logged at level debug */
     ROUTE_OAUTH = 4,     /* errors in the words of RFC 6749 */
+    ROUTE_LIMITED = 16,  /* anybody may ask, and it hashes or mails: US_TRUSTED_PROXIES limits it */
     ROUTE_ANY_METHOD = 8 /* each method of RFC 9110 and PATCH; the row says the documented one */
 };
 

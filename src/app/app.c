@@ -17,6 +17,7 @@
 #include "migration.h"
 #include "process.h"
 #include "process_metrics.h"
+#include "rate_limit.h"
 #include "relay.h"
 #include "relay_metrics.h"
 
@@ -35,6 +36,7 @@ struct app {
     struct health health;
     struct cpu_quota quota;
     struct cpu_pace *pace;
+    struct rate_limit *rate_limit;
     struct relay *relay;
     struct mailroom *mailroom;
     struct janitor *janitor;
@@ -131,6 +133,17 @@ static void events_committed(void *context)
     mailroom_wake(self->mailroom);
 }
 
+/* Behind a balancer that nobody told us of, all clients have its address. */
+static struct rate_limit *start_rate_limit(const struct config *config)
+{
+    if (config->trusted_proxies.count == 0) {
+        log_warn("US_TRUSTED_PROXIES is not set: attempts from one network are not limited as a "
+                 "whole, and the balancer's address stands for its clients'");
+        return NULL;
+    }
+    return rate_limit_new();
+}
+
 static enum error start_api(struct app *self)
 {
     const struct config *config = self->config;
@@ -142,6 +155,7 @@ static enum error start_api(struct app *self)
     for (size_t i = 0; i < config->cors_origins.count; i++) {
         self->cors.origins[self->cors.count++] = config->cors_origins.items[i];
     }
+    self->rate_limit = start_rate_limit(config);
     struct api_options options = {
         .accounts = &self->authority.accounts,
         .tokens = &self->authority.tokens,
@@ -153,6 +167,8 @@ static enum error start_api(struct app *self)
         .hash_threads = hash_threads,
         .pace = self->pace,
         .cors = &self->cors,
+        .proxies = &config->trusted_proxies,
+        .rate_limit = self->rate_limit,
         .document_max_age_s = rotation_document_max_age_s(config),
         .docs_on = config->docs,
         .pages_on = config->pages,
@@ -196,6 +212,7 @@ static void stop(struct app *self, const sigset_t *waited)
     listeners_close(&self->listeners);
     api_free(self->api);
     cpu_pace_free(self->pace);
+    rate_limit_free(self->rate_limit);
     authority_free(&self->authority);
     log_info("stopped");
 }

@@ -30,6 +30,9 @@ static const struct config_row rows[] = {
      "`aud` of users' access tokens: who is to accept them. Not the issuer itself."},
     {"US_TOKEN_TYP", CONFIG_TOKEN_TYP, AT(token_typ), "at+jwt", 0, 0, 0,
      "Header `typ` of access tokens: at+jwt (RFC 9068), or JWT for verifiers that refuse that."},
+    {"US_TRUSTED_PROXIES", CONFIG_NETWORKS, AT(trusted_proxies), "", 0, 0, 0,
+     "Networks of the proxies in front, whose X-Forwarded-For counts: the client is the right-most "
+     "hop that is none of them. Without it attempts from one network are not limited as a whole."},
     {"US_CORS_ORIGINS", CONFIG_ORIGINS, AT(cors_origins), "", 0, 0, 0,
      "Origins of web pages that may call the API (dev: localhost)."},
     {"US_DATABASE_URL", CONFIG_DATABASE, AT(database_url), NULL, 0, 0, CONFIG_SECRET,

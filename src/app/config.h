@@ -11,6 +11,7 @@
 #include "arena.h"
 #include "event.h"
 #include "log.h"
+#include "network.h"
 
 /* The longest issuer and audiences leave room for the rest of a token (TOKEN_BYTES_MAX). */
 enum { CONFIG_AUDIENCES_MAX = 8, CONFIG_NAME_BYTES_MAX = 64, CONFIG_URL_BYTES_MAX = 512 };
@@ -32,6 +33,7 @@ struct config {
     bool docs;
     struct config_list audience;
     struct str token_typ;
+    struct network_list trusted_proxies;
     struct config_list cors_origins;
     struct str database_url;
     struct str jwt_secret;

@@ -301,6 +301,8 @@ enum error config_value_parse(const struct config_row *row, struct str value, vo
         return parse_list(value, out);
     case CONFIG_ORIGINS:
         return parse_origins(value, out);
+    case CONFIG_NETWORKS:
+        return network_list_parse(value, out);
     case CONFIG_TOKEN_TYP:
         return parse_token_typ(value, out);
     case CONFIG_DATABASE:
@@ -352,6 +354,8 @@ static const struct {
     [CONFIG_LIST] = {"list", "1 to 8 names of at most 64 bytes separated by commas"},
     [CONFIG_ORIGINS] = {"origins", "up to 8 origins separated by commas, as in "
                                    "https://www.example.com,http://localhost:3000"},
+    [CONFIG_NETWORKS] = {"networks", "up to 16 networks or addresses separated by commas, as in "
+                                     "10.0.0.0/8,2001:db8::/32"},
     [CONFIG_TOKEN_TYP] = {"choice", "at+jwt or JWT"},
     [CONFIG_DATABASE] = {"database", "a libpq URI, as in postgresql://user@host:5432/database"},
     [CONFIG_REFERENCE] = {"secret reference", "a reference to a secret, as in file:/path/to.json"},

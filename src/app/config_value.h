@@ -14,6 +14,7 @@ enum config_type {
     CONFIG_LINK,         /* struct str; empty is allowed where it is the default */
     CONFIG_LIST,         /* struct config_list */
     CONFIG_ORIGINS,      /* struct config_list, may be empty */
+    CONFIG_NETWORKS,     /* struct network_list, may be empty */
     CONFIG_TOKEN_TYP,    /* struct str */
     CONFIG_DATABASE,     /* struct str */
     CONFIG_REFERENCE,    /* struct str: to a secret */

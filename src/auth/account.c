@@ -8,6 +8,7 @@
 #include "onetime.h"
 #include "outbox.h"
 #include "registration_store.h"
+#include "throttle.h"
 
 static bool is_published(const struct accounts *self, enum event_type type)
 {
@@ -129,11 +130,17 @@ enum error account_create(const struct accounts *self, struct work *work,
 }
 
 /* A conflict or a row that is gone means that somebody else was first: the token is used. */
-static enum error commit_confirmation(struct work *work, struct pg_tx *tx)
+static enum error commit_confirmation(struct work *work, struct pg_tx *tx,
+                                      struct throttle_case *attempt)
 {
-    enum error error = commit_events(work, tx);
+    enum error error;
 
-    return error == ERR_CONFLICT || error == ERR_NO_MATCH ? ERR_INVALID_TOKEN : error;
+    throttle_queue_success(attempt, tx);
+    error = commit_events(work, tx);
+    if (error == ERR_NO_MATCH) {
+        return throttle_explain(attempt, work, ERR_INVALID_TOKEN);
+    }
+    return error == ERR_CONFLICT ? ERR_INVALID_TOKEN : error;
 }
 
 static struct session_request session_of(const struct user_login *user,
@@ -150,10 +157,17 @@ static struct session_request session_of(const struct user_login *user,
     };
 }
 
-static enum error check_password(const struct accounts *self, struct work *work,
-                                 struct str password, const struct password_record *record)
+/* Who has the mailed token owns the mailbox. */
+static struct throttle_case attempt_of(const struct accounts *self,
+                                       const struct account_confirmation *in,
+                                       struct str email_canonical)
 {
-    return password_verify(self->passwords, work->hasher, work->arena, password, record);
+    return (struct throttle_case){
+        .keyring = self->keyring,
+        .email_canonical = email_canonical,
+        .ip = in->origin.ip,
+        .owns_mailbox = true,
+    };
 }
 
 static enum error confirm_registration(const struct accounts *self, struct work *work,
@@ -168,7 +182,8 @@ static enum error confirm_registration(const struct accounts *self, struct work 
     }
     TRY(error);
     struct password_record record = {pending.password_phc, pending.pepper_kid};
-    TRY(check_password(self, work, in->password, &record));
+    struct throttle_case attempt = attempt_of(self, in, pending.email_canonical);
+    TRY(throttle_password(&attempt, self->passwords, work, in->password, &record));
 
     struct user_new user = {
         .id = pending.user_id,
@@ -196,7 +211,7 @@ static enum error confirm_registration(const struct accounts *self, struct work 
     registration_store_take(&tx, id);
     user_store_insert(&tx, &user);
     TRY(session_open(self->sessions, work, &tx, &request, &grant));
-    TRY(commit_confirmation(work, &tx));
+    TRY(commit_confirmation(work, &tx, &attempt));
     *out = grant;
     return OK;
 }
@@ -214,7 +229,8 @@ static enum error confirm_address(const struct accounts *self, struct work *work
     }
     TRY(error);
     struct password_record record = {holder.user.password_phc, holder.user.pepper_kid};
-    TRY(check_password(self, work, in->password, &record));
+    struct throttle_case attempt = attempt_of(self, in, holder.email_canonical);
+    TRY(throttle_password(&attempt, self->passwords, work, in->password, &record));
 
     struct session_request request = session_of(&holder.user, &in->origin);
     struct session_grant grant;
@@ -228,7 +244,7 @@ static enum error confirm_address(const struct accounts *self, struct work *work
     one_time_store_take(&tx, id);
     user_store_verify_email(&tx, holder.user.id, holder.user.auth_ver);
     TRY(session_open(self->sessions, work, &tx, &request, &grant));
-    TRY(commit_confirmation(work, &tx));
+    TRY(commit_confirmation(work, &tx, &attempt));
     *out = grant;
     return OK;
 }
@@ -252,21 +268,45 @@ enum error account_confirm(const struct accounts *self, struct work *work,
     return ERR_INVALID_TOKEN;
 }
 
+/* Exactly one hash; unknown, wrong and disabled are the same failure, counted alike. */
+static enum error prove_login(const struct accounts *self, struct work *work,
+                              const struct account_login *in, const struct user_login *user,
+                              struct throttle_case *attempt)
+{
+    struct password_record record = {0};
+    enum error error;
+
+    if (user != NULL) {
+        record = (struct password_record){user->password_phc, user->pepper_kid};
+    }
+    error = password_verify(self->passwords, work->hasher, work->arena, in->password,
+                            user == NULL ? NULL : &record);
+    if (error == OK && !user->is_active) {
+        error = ERR_INVALID_CREDENTIALS;
+    }
+    return error == ERR_INVALID_CREDENTIALS ? throttle_fail(attempt, work) : error;
+}
+
 enum error account_login(const struct accounts *self, struct work *work,
                          const struct account_login *in, struct session_grant *out)
 {
+    struct throttle_case attempt = {
+        .keyring = self->keyring,
+        .email_canonical = in->email.canonical,
+        .ip = in->origin.ip,
+    };
     struct user_login user = {0};
-    enum error found = user_store_find_login(work->pg, work->arena, in->email.canonical, &user);
+    enum error found;
 
+    TRY(throttle_begin(&attempt, work));
+    found = user_store_find_login(work->pg, work->arena, in->email.canonical, &attempt.look, &user);
     if (found != OK && found != ERR_NOT_FOUND) {
         return found;
     }
-    struct password_record record = {user.password_phc, user.pepper_kid};
-    TRY(check_password(self, work, in->password, found == OK ? &record : NULL));
-    if (!user.is_active) {
-        return ERR_INVALID_CREDENTIALS;
-    }
+    TRY(throttle_admit(&attempt, work)); /* whoever is refused costs no hash */
+    TRY(prove_login(self, work, in, found == OK ? &user : NULL, &attempt));
     if (self->verification_required && !user.is_verified) {
+        TRY(throttle_succeed(&attempt, work));
         return ERR_EMAIL_UNVERIFIED;
     }
 
@@ -276,9 +316,10 @@ enum error account_login(const struct accounts *self, struct work *work,
 
     pg_tx_begin(&tx, work->pg);
     TRY(session_open(self->sessions, work, &tx, &request, &grant));
+    throttle_queue_success(&attempt, &tx);
     enum error error = pg_tx_commit(&tx);
     if (error == ERR_NO_MATCH) { /* the account changed while the password was checked */
-        return ERR_INVALID_CREDENTIALS;
+        return throttle_explain(&attempt, work, ERR_INVALID_CREDENTIALS);
     }
     TRY(error);
     *out = grant;

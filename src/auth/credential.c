@@ -11,6 +11,7 @@
 #include "onetime.h"
 #include "outbox.h"
 #include "revocation_store.h"
+#include "throttle.h"
 
 static struct metric rehashes = {
     .name = "user_service_password_rehashes_total",
@@ -157,6 +158,7 @@ enum error credential_change(const struct accounts *self, struct work *work,
         .session_reason = "password_changed",
         .origin = &in->origin,
     };
+    struct throttle_case attempt = {.keyring = self->keyring, .ip = in->origin.ip};
     struct password_record current;
     struct one_time_holder holder;
     struct session_grant grant;
@@ -165,8 +167,9 @@ enum error credential_change(const struct accounts *self, struct work *work,
     TRY(credential_store_get(work->pg, work->arena, &acting, &holder));
     TRY(check_policy(self, work, in->new_password, holder.email, findings));
     current = (struct password_record){holder.user.password_phc, holder.user.pepper_kid};
-    TRY(password_verify(self->passwords, work->hasher, work->arena, in->current_password,
-                        &current));
+    attempt.email_canonical = holder.email_canonical;
+    TRY(throttle_password(&attempt, self->passwords, work, in->current_password, &current));
+    TRY(throttle_succeed(&attempt, work));
     TRY(password_store(self->passwords, work->hasher, work->arena, in->new_password,
                        &replacement.record));
     pg_tx_begin(&tx, work->pg);
@@ -223,6 +226,7 @@ enum error credential_reset(const struct accounts *self, struct work *work,
         .origin = &in->origin,
         .verifies = true,
     };
+    struct throttle_case attempt = {.keyring = self->keyring, .ip = in->origin.ip};
     struct one_time_holder holder;
     struct uuid id;
     struct pg_tx tx;
@@ -239,6 +243,8 @@ enum error credential_reset(const struct accounts *self, struct work *work,
         struct event event = event_user_verified(work->arena, holder.user.sub, holder.email);
         outbox_append(&tx, &event);
     }
+    attempt.email_canonical = holder.email_canonical;
+    TRY(throttle_queue_restart(&attempt, work, &tx));
     TRY(commit(work, &tx, ERR_INVALID_TOKEN));
     revocation_catch_up(self->sessions->revocations, work->pg);
     return OK;

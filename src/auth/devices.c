@@ -3,6 +3,7 @@
 
 #include "clock.h"
 #include "outbox.h"
+#include "throttle.h"
 
 static struct user_session acting_of(const struct token_claims *claims)
 {
@@ -75,9 +76,10 @@ enum error devices_end_others(const struct session_policy *self, struct work *wo
 }
 
 enum error devices_reauthenticate(const struct accounts *self, struct work *work,
-                                  const struct token_claims *claims, struct str password,
-                                  struct str *access_token)
+                                  const struct devices_proof *in, struct str *access_token)
 {
+    const struct token_claims *claims = in->claims;
+    struct throttle_case attempt = {.keyring = self->keyring, .ip = in->ip};
     struct user_session acting = acting_of(claims);
     struct device_proof proof;
     struct password_record record;
@@ -85,7 +87,9 @@ enum error devices_reauthenticate(const struct accounts *self, struct work *work
 
     TRY(device_store_proof(work->pg, work->arena, &acting, &proof));
     record = (struct password_record){proof.password_phc, proof.pepper_kid};
-    TRY(password_verify(self->passwords, work->hasher, work->arena, password, &record));
+    attempt.email_canonical = proof.email_canonical;
+    TRY(throttle_password(&attempt, self->passwords, work, in->password, &record));
+    TRY(throttle_succeed(&attempt, work));
     TRY(device_store_prove(work->pg, &acting, &auth_time_ms));
     const struct token_subject subject = {
         .sub = claims->sub,

@@ -22,8 +22,13 @@ NODISCARD enum error devices_end_one(const struct session_policy *self, struct w
 NODISCARD enum error devices_end_others(const struct session_policy *self, struct work *work,
                                         const struct token_claims *claims);
 
+struct devices_proof {
+    const struct token_claims *claims;
+    struct str password;
+    struct str ip;
+};
 /* Proves the password again: the same session, a new access token with a new auth_time.
- * ERR_INVALID_CREDENTIALS when it is not the password. */
+ * ERR_INVALID_CREDENTIALS when it is not the password; ERR_TOO_MANY_ATTEMPTS. */
 NODISCARD enum error devices_reauthenticate(const struct accounts *self, struct work *work,
-                                            const struct token_claims *claims, struct str password,
+                                            const struct devices_proof *in,
                                             struct str *access_token);

@@ -32,6 +32,7 @@
     X(ERR_BODY_TOO_LARGE, "body_too_large")                                                        \
     X(ERR_UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type")                                        \
     X(ERR_VALIDATION, "validation_failed")                                                         \
+    X(ERR_TOO_MANY_ATTEMPTS, "too_many_attempts")                                                  \
     X(ERR_INTERNAL, "internal_error")                                                              \
     X(ERR_OVERLOADED, "overloaded")   /* a queue is full, or cannot answer in time */              \
     X(ERR_UNAVAILABLE, "unavailable") /* the database is away or too slow; outcome may be unknown */

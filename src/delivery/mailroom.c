@@ -12,6 +12,7 @@
 #include "outbox.h"
 #include "retry.h"
 #include "store_link.h"
+#include "throttle.h"
 
 enum {
     LEASE_MS = 10000, /* a mailroom that dies costs a mail this much delay */
@@ -178,6 +179,23 @@ static enum error resolve(struct mailroom *self, struct pg_tx *tx,
     return found == ERR_NOT_FOUND ? OK : found; /* expired meanwhile: nobody is told */
 }
 
+/* A mail counts for the address that was asked about; what is too much is dropped without a word. */
+static enum error limit(struct mailroom *self, struct pg_tx *tx, const struct mail_request *request)
+{
+    struct throttle_keys keys;
+    bool allowed;
+
+    TRY(throttle_mail_keys(self->options.keyring, &self->scratch, request->email_canonical, &keys));
+    TRY(mail_store_allowed(store_link_pg(&self->store), keys.all, &allowed));
+    if (!allowed) {
+        throttle_count(THROTTLE_BY_MAIL);
+        pg_tx_begin(tx, self->store.pg);
+        return OK;
+    }
+    mail_store_count(tx, keys.address);
+    return OK;
+}
+
 static enum error answer(struct mailroom *self, const struct mail_request *request)
 {
     struct pg_tx tx;
@@ -185,6 +203,9 @@ static enum error answer(struct mailroom *self, const struct mail_request *reque
     arena_reset(&self->scratch);
     pg_tx_begin(&tx, self->store.pg);
     TRY(resolve(self, &tx, request));
+    if (tx.count > 0) {
+        TRY(limit(self, &tx, request));
+    }
     if (arena_overflowed(&self->scratch)) {
         return ERR_NO_SPACE;
     }

@@ -13,6 +13,9 @@
  *                                               address that was not verified is by the reset
  *                 else                          nothing
  *
+ * An address gets at most MAIL_HOUR_MAX of these an hour and MAIL_DAY_MAX a day, over all kinds; what is
+ * asked for beyond is dropped without a word. Mails that nobody asked for do not come this way.
+ *
  * Ownership: the options' strings and keyring must stay until mailroom_stop.
  * Threads: start and stop from one thread, wake from any. Errors: logged; they never end the thread.
  */

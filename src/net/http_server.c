@@ -250,15 +250,6 @@ void http_suspend(struct http_exchange *x)
     x->suspended = true;
 }
 
-struct str http_request_header(const struct http_exchange *x, const char *name)
-{
-    const char *value = NULL;
-    size_t len = 0;
-
-    MHD_lookup_connection_value_n(x->library, MHD_HEADER_KIND, name, strlen(name), &value, &len);
-    return (struct str){value, len};
-}
-
 void http_respond(struct http_exchange *x, const struct http_response *response)
 {
     struct MHD_Connection *library = x->library;

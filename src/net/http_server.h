@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * HTTP/1.1 (RFC 9110, RFC 9112) over libmicrohttpd, which no other file names.
+ * HTTP/1.1 (RFC 9110, RFC 9112) over libmicrohttpd, which http_server.c and http_fields.c alone name.
  *
  * The server reads a whole request (head, then a body of at most body_bytes_max into the exchange's
  * arena) on an I/O thread and calls `handle` there. The handler answers at once with http_respond, or
@@ -66,6 +66,8 @@ struct str http_request_body(const struct http_exchange *x);
 struct str http_request_peer(const struct http_exchange *x); /* numeric address, no port */
 /* First field of that name, any case; ptr NULL if there is none. */
 struct str http_request_header(const struct http_exchange *x, const char *name);
+/* All fields of that name, any case, as one list (RFC 9110 section 5.3); empty if there is none. */
+struct str http_request_list(struct http_exchange *x, const char *name);
 struct arena *http_request_arena(struct http_exchange *x);
 /* clock_mono_ms of its first byte. */
 /* `bytes` of zeroed memory for the layer above, one a server, made with the exchange. */

@@ -19,7 +19,8 @@ static const struct pg_statement statements[] = {
                      " AND t.id < $3 ORDER BY t.id DESC LIMIT $4::bigint"
                      ") d ON true ORDER BY d.id DESC"},
     [DEVICE_PROOF] = {"device_proof",
-                      "SELECT u.password_hash, u.pepper_kid, array_to_string(u.roles, ' ')"
+                      "SELECT u.password_hash, u.pepper_kid, array_to_string(u.roles, ' '),"
+                      " u.email_canonical"
                       " FROM sessions s, users u WHERE " USER_STORE_SESSION_COUNTS},
     [DEVICE_PROVE] = {"device_prove",
                       "UPDATE sessions s SET auth_time = clock_timestamp(), amr = '{pwd}'"
@@ -104,6 +105,7 @@ enum error device_store_proof(struct pg *pg, struct arena *arena, const struct u
         .password_phc = arena_copy(arena, pg_text(&rows, 0, 0)),
         .pepper_kid = arena_copy(arena, pg_text(&rows, 0, 1)),
         .roles = arena_copy(arena, pg_text(&rows, 0, 2)),
+        .email_canonical = arena_copy(arena, pg_text(&rows, 0, 3)),
     };
     return arena_overflowed(arena) ? ERR_NO_SPACE : OK;
 }

@@ -31,6 +31,7 @@ struct device_proof {
     struct str password_phc;
     struct str pepper_kid;
     struct str roles; /* separated by spaces */
+    struct str email_canonical;
 };
 /* ERR_UNAUTHENTICATED when the acting session does not count. */
 NODISCARD enum error device_store_proof(struct pg *pg, struct arena *arena,

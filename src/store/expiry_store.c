@@ -16,6 +16,9 @@ static const struct pg_statement statements[] = {
     {"expiry_sessions", SWEEP("sessions", "absolute_expires_at")},
     {"expiry_registrations", SWEEP("registrations", "expires_at")},
     {"expiry_one_time_tokens", SWEEP("one_time_tokens", "expires_at")},
+    {"expiry_throttle", SWEEP_BEFORE("throttle", "key", "until", "now()")},
+    {"expiry_known_networks", SWEEP_BEFORE("known_networks", "key", "until", "now()")},
+    {"expiry_mail_counts", SWEEP_BEFORE("mail_counts", "key", "until", "now()")},
     {"expiry_revocations", SWEEP_BEFORE("revocations", "seq", "expires_at", "now()")},
 };
 

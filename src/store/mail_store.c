@@ -11,7 +11,9 @@ enum {
     MAIL_ATTEMPT,
     MAIL_NEWEST_ATTEMPT,
     MAIL_WRITE,
-    MAIL_TOKEN
+    MAIL_TOKEN,
+    MAIL_SENT,
+    MAIL_COUNT
 };
 
 static const struct pg_statement statements[] = {
@@ -62,6 +64,23 @@ static const struct pg_statement statements[] = {
                     " AND (u.email_verified_at IS NULL OR $3::text <> 'verification')"
                     " FOR SHARE RETURNING 1"
                     ") SELECT expect_one(count(*)) FROM made"},
+    [MAIL_SENT] = {"mail_sent",
+                   "SELECT count(*) FILTER (WHERE s.at > clock_timestamp() - interval '1 hour'),"
+                   " count(*) FROM mail_counts c, unnest(c.sent) AS s (at)"
+                   " WHERE c.key = ANY ($1::text::bytea[])"
+                   " AND s.at > clock_timestamp() - interval '1 day'"},
+    [MAIL_COUNT] =
+        {"mail_count",
+         "WITH counted AS ("
+         " INSERT INTO mail_counts AS c (key, sent, until)"
+         " VALUES ($1, ARRAY[clock_timestamp()], clock_timestamp() + interval '1 day')"
+         " ON CONFLICT (key) DO UPDATE SET until = excluded.until,"
+         " sent = ARRAY(SELECT s FROM unnest(c.sent) AS s"
+         " WHERE s > clock_timestamp() - interval '1 day') || excluded.sent"
+         " WHERE (SELECT count(*) < $3::bigint AND count(*) FILTER ("
+         "WHERE s > clock_timestamp() - interval '1 hour') < $2::bigint"
+         " FROM unnest(c.sent) AS s WHERE s > clock_timestamp() - interval '1 day')"
+         " RETURNING 1) SELECT expect_one(count(*)) FROM counted"},
 };
 
 const struct pg_statements mail_store_statements = {
@@ -244,4 +263,24 @@ void mail_store_token(struct pg_tx *tx, const struct mail_account *account, stru
     pg_bind_uuid(args, account->id);
     pg_bind_text(args, purpose);
     pg_bind_time(args, expires_ms);
+}
+
+enum error mail_store_allowed(struct pg *pg, struct str keys, bool *out)
+{
+    struct pg_args args = {0};
+    PG_ROWS rows = {0};
+
+    pg_bind_text(&args, keys);
+    TRY(pg_query(pg, &statements[MAIL_SENT], &args, &rows));
+    *out = pg_i64(&rows, 0, 0) < MAIL_HOUR_MAX && pg_i64(&rows, 0, 1) < MAIL_DAY_MAX;
+    return OK;
+}
+
+void mail_store_count(struct pg_tx *tx, struct str key)
+{
+    struct pg_args *args = pg_tx_add(tx, &statements[MAIL_COUNT]);
+
+    pg_bind_bytes(args, key);
+    pg_bind_i64(args, MAIL_HOUR_MAX);
+    pg_bind_i64(args, MAIL_DAY_MAX);
 }

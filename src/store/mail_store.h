@@ -80,3 +80,10 @@ void mail_store_write(struct pg_tx *tx, const struct mail_account *account,
  * `verification` not verified. */
 void mail_store_token(struct pg_tx *tx, const struct mail_account *account, struct uuid id,
                       struct str purpose, int64_t expires_ms);
+
+/* Mails to one address that anybody may ask for, over all kinds. */
+enum { MAIL_HOUR_MAX = 3, MAIL_DAY_MAX = 10 };
+/* Whether one more may be sent; `keys` is the text of a bytea[]. */
+NODISCARD enum error mail_store_allowed(struct pg *pg, struct str keys, bool *out);
+/* Counts one in the transaction that writes it; ERR_NO_MATCH when others have used up what is allowed. */
+void mail_store_count(struct pg_tx *tx, struct str key);

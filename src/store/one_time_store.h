@@ -15,12 +15,13 @@ struct one_time_holder {
     struct user_login user;
     struct str email;
     struct str locale; /* empty: none */
+    struct str email_canonical;
 };
 /* Its columns in SQL, of `users u`, and how they are read of the first row. */
 #define ONE_TIME_STORE_HOLDER                                                                      \
     "u.id, coalesce(u.subject, u.id::text), u.password_hash, u.pepper_kid,"                        \
     " array_to_string(u.roles, ' '), u.auth_ver, u.email_verified_at IS NOT NULL, u.email,"        \
-    " u.locale"
+    " u.locale, u.email_canonical"
 NODISCARD enum error one_time_store_read_holder(const struct pg_rows *rows, struct arena *arena,
                                                 struct one_time_holder *out);
 

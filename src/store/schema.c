@@ -23,6 +23,7 @@
 #include "registration_store.h"
 #include "revocation_store.h"
 #include "session_store.h"
+#include "throttle_store.h"
 #include "user_store.h"
 #include "validity_store.h"
 
@@ -56,6 +57,7 @@ const struct pg_statements *const schema_statements[] = {
     &key_store_statements,           &audit_store_statements,        &client_store_statements,
     &directory_store_statements,     &revocation_store_statements,   &admin_store_statements,
     &admin_session_store_statements, &letter_store_statements,       &credential_store_statements,
+    &throttle_store_statements,
 };
 const size_t schema_statements_count = sizeof(schema_statements) / sizeof(schema_statements[0]);
 

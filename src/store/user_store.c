@@ -9,10 +9,11 @@ enum { USER_FIND_LOGIN, USER_INSERT, USER_VERIFY_EMAIL, USER_PROFILE, USER_PATCH
 
 static const struct pg_statement statements[] = {
     [USER_FIND_LOGIN] = {"user_find_login",
-                         "SELECT id, coalesce(subject, id::text), password_hash, pepper_kid,"
-                         " array_to_string(roles, ' '), auth_ver, status = 'active',"
-                         " email_verified_at IS NOT NULL"
-                         " FROM users WHERE email_canonical = $1"},
+                         "SELECT " THROTTLE_STORE_STATE("$2", "$3")
+                         ", u.id, coalesce(u.subject, u.id::text), u.password_hash, u.pepper_kid,"
+                         " array_to_string(u.roles, ' '), u.auth_ver, u.status = 'active',"
+                         " u.email_verified_at IS NOT NULL"
+                         " FROM (VALUES (1)) AS one LEFT JOIN users u ON u.email_canonical = $1"},
     [USER_INSERT] =
         {"user_insert",
          "INSERT INTO users (id, email, email_canonical, email_verified_at,"
@@ -38,25 +39,28 @@ const struct pg_statements user_store_statements = {
 };
 
 enum error user_store_find_login(struct pg *pg, struct arena *arena, struct str email_canonical,
-                                 struct user_login *out)
+                                 struct throttle_look *throttle, struct user_login *out)
 {
+    enum { USER = THROTTLE_STORE_COLUMNS };
     struct pg_args args = {0};
     PG_ROWS rows = {0};
 
     pg_bind_text(&args, email_canonical);
+    throttle_store_bind(&args, &throttle->keys);
     TRY(pg_query(pg, &statements[USER_FIND_LOGIN], &args, &rows));
-    if (rows.count == 0) {
+    throttle->state = throttle_store_read(&rows, 0);
+    if (pg_is_null(&rows, 0, USER)) {
         return ERR_NOT_FOUND;
     }
     *out = (struct user_login){
-        .id = pg_uuid(&rows, 0, 0),
-        .sub = arena_copy(arena, pg_text(&rows, 0, 1)),
-        .password_phc = arena_copy(arena, pg_text(&rows, 0, 2)),
-        .pepper_kid = arena_copy(arena, pg_text(&rows, 0, 3)),
-        .roles = arena_copy(arena, pg_text(&rows, 0, 4)),
-        .auth_ver = pg_i64(&rows, 0, 5),
-        .is_active = pg_bool(&rows, 0, 6),
-        .is_verified = pg_bool(&rows, 0, 7),
+        .id = pg_uuid(&rows, 0, USER),
+        .sub = arena_copy(arena, pg_text(&rows, 0, USER + 1)),
+        .password_phc = arena_copy(arena, pg_text(&rows, 0, USER + 2)),
+        .pepper_kid = arena_copy(arena, pg_text(&rows, 0, USER + 3)),
+        .roles = arena_copy(arena, pg_text(&rows, 0, USER + 4)),
+        .auth_ver = pg_i64(&rows, 0, USER + 5),
+        .is_active = pg_bool(&rows, 0, USER + 6),
+        .is_verified = pg_bool(&rows, 0, USER + 7),
     };
     return arena_overflowed(arena) ? ERR_NO_SPACE : OK;
 }

@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "pg.h"
+#include "throttle_store.h"
 
 extern const struct pg_statements user_store_statements;
 
@@ -22,9 +22,10 @@ struct user_login {
     bool is_verified;
 };
 
-/* ERR_NOT_FOUND when no account has that address. */
+/* ERR_NOT_FOUND when no account has that address. The throttle's state is read in any case. */
 NODISCARD enum error user_store_find_login(struct pg *pg, struct arena *arena,
-                                           struct str email_canonical, struct user_login *out);
+                                           struct str email_canonical,
+                                           struct throttle_look *throttle, struct user_login *out);
 
 struct user_new {
     struct uuid id;

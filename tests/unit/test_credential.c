@@ -379,6 +379,53 @@ static void a_token_with_any_bit_flipped_is_none(void **state)
     assert_int_equal(try_reset(token, new_password), OK);
 }
 
+/* All counts and networks of the address are forgotten; who holds the mailbox has come from here. */
+static void a_reset_restarts_the_throttle(void **state)
+{
+    struct uuid id;
+
+    (void)state;
+    make_account("ada@example.com", good_password);
+    for (unsigned i = 0; i < 5; i++) {
+        assert_int_equal(login("ada@example.com", other_password), ERR_INVALID_CREDENTIALS);
+        assert_int_equal(login("eve@example.com", other_password), ERR_INVALID_CREDENTIALS);
+    }
+    assert_int_equal(login("ada@example.com", good_password), ERR_TOO_MANY_ATTEMPTS);
+    database_do("UPDATE throttle SET fails = 100 WHERE octet_length(key) = 16");
+    database_do("CREATE TABLE here AS SELECT key FROM known_networks");
+    database_do("INSERT INTO known_networks SELECT substring(key for 16) || '\\x00'::bytea, until"
+                " FROM known_networks");
+    id = mailed_reset(1);
+    assert_int_equal(try_reset(token_of(ONETIME_RESET, id), new_password), OK);
+    assert_int_equal(database_number("SELECT count(*) FROM throttle"), 2); /* of eve's */
+    assert_int_equal(database_number("SELECT count(*) FROM known_networks"), 1);
+    assert_int_equal(database_number("SELECT count(*) FROM known_networks JOIN here USING (key)"),
+                     1);
+    database_do("DROP TABLE here");
+    assert_int_equal(login("ada@example.com", new_password), OK);
+    assert_int_equal(login("eve@example.com", good_password), ERR_TOO_MANY_ATTEMPTS);
+}
+
+/* Changing the password is one more place to guess it at. */
+static void guesses_at_the_change_count_alike(void **state)
+{
+    struct session_grant grant;
+    struct token_claims claims;
+
+    (void)state;
+    make_account("ada@example.com", good_password);
+    database_must(try_login("ada@example.com", good_password, &grant));
+    claims = claims_of(&grant);
+    for (unsigned i = 0; i < 5; i++) {
+        assert_int_equal(try_change(&claims, other_password, &grant), ERR_INVALID_CREDENTIALS);
+    }
+    assert_int_equal(try_change(&claims, good_password, &grant), ERR_TOO_MANY_ATTEMPTS);
+    assert_int_equal(login("ada@example.com", good_password), ERR_TOO_MANY_ATTEMPTS);
+    database_do("UPDATE throttle SET until = now() - interval '1 s'");
+    assert_int_equal(try_change(&claims, good_password, &grant), OK);
+    assert_int_equal(database_number("SELECT count(*) FROM throttle"), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -397,6 +444,8 @@ int main(void)
         JOURNEY(another_change_ends_a_reset_token),
         JOURNEY(a_token_works_for_its_purpose_alone),
         JOURNEY(a_token_with_any_bit_flipped_is_none),
+        JOURNEY(a_reset_restarts_the_throttle),
+        JOURNEY(guesses_at_the_change_count_alike),
     };
 
     return cmocka_run_group_tests_name("credential", tests, journey_start, journey_stop);

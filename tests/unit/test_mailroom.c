@@ -12,7 +12,8 @@ static struct uuid attempt_id;
 static int empty(void **state)
 {
     (void)state;
-    database_do("TRUNCATE outbox, mail_requests, registrations, users, one_time_tokens, sessions");
+    database_do("TRUNCATE outbox, mail_requests, registrations, users, one_time_tokens, sessions,"
+                " mail_counts");
     attempt_id = crypto_uuid7(clock_wall_ms());
     return 0;
 }
@@ -450,6 +451,78 @@ static int tear_down(void **state)
     return 0;
 }
 
+#define COUNTED "SELECT coalesce(sum(cardinality(sent)), 0)::bigint FROM mail_counts"
+
+/* Three an hour and ten a day over all kinds; what is too much is gone without a word. */
+static void mails_that_anybody_may_ask_for_are_few(void **state)
+{
+    (void)state;
+    account("ann@b.de", "NULL", "active");
+    account("eve@b.de", "now()", "active");
+    for (int hour = 0; hour < 4; hour++) {
+        const int64_t before = database_number(MAILS);
+
+        for (int i = 0; i < 2; i++) {
+            ask(MAIL_PASSWORD_RESET, "ann@b.de", "");
+            ask(MAIL_VERIFICATION, "ann@b.de", "");
+            settle();
+        }
+        ask(MAIL_REGISTRATION, "ann@b.de", "");
+        settle();
+        assert_int_equal(database_number(MAILS) - before, hour < 3 ? 3 : 1);
+        database_do("UPDATE mail_counts SET sent ="
+                    " ARRAY(SELECT s - interval '61 min' FROM unnest(sent) AS s)");
+    }
+    assert_int_equal(database_number(COUNTED), 10);
+    ask(MAIL_PASSWORD_RESET, "eve@b.de", ""); /* another address */
+    settle();
+    assert_int_equal(database_number(COUNTED), 11);
+    database_do("UPDATE mail_counts SET sent ="
+                " ARRAY(SELECT s - interval '20 h 30 min' FROM unnest(sent) AS s)");
+    ask(MAIL_PASSWORD_RESET, "ann@b.de", ""); /* the oldest are a day old */
+    settle();
+    assert_int_equal(database_number(MAILS), 12);
+    /* No token was made for what was not sent. */
+    assert_int_equal(database_number("SELECT count(*) FROM one_time_tokens t WHERE NOT EXISTS"
+                                     " (SELECT FROM outbox o WHERE o.token_id = t.id)"),
+                     0);
+}
+
+/* Nobody's address gets no mail, and nothing is kept of it. */
+static void what_leads_to_no_mail_does_not_count(void **state)
+{
+    (void)state;
+    account("ann@b.de", "now()", "active");
+    ask(MAIL_PASSWORD_RESET, "nobody@b.de", "");
+    ask(MAIL_VERIFICATION, "ann@b.de", "");
+    settle();
+    assert_int_equal(database_number(COUNTED), 0);
+}
+
+/* Of nine requests before two mailrooms three are answered. */
+static void two_mailrooms_count_together(void **state)
+{
+    struct mailroom *rooms[2];
+
+    (void)state;
+    account("ann@b.de", "NULL", "active");
+    for (int i = 0; i < 3; i++) {
+        ask(MAIL_PASSWORD_RESET, "ann@b.de", "");
+        ask(MAIL_VERIFICATION, "ann@b.de", "");
+        ask(MAIL_REGISTRATION, "ann@b.de", "");
+    }
+    for (int i = 0; i < 2; i++) {
+        rooms[i] = mailroom(NULL);
+        mailroom_wake(rooms[i]);
+    }
+    database_await(REQUESTS, 0);
+    for (int i = 0; i < 2; i++) {
+        mailroom_stop(rooms[i]);
+    }
+    assert_int_equal(database_number(MAILS), 3);
+    assert_int_equal(database_number(COUNTED), 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -472,6 +545,9 @@ int main(void)
         cmocka_unit_test_setup(a_connection_that_is_cut_costs_nothing, empty),
         cmocka_unit_test_setup(a_lease_that_ends_is_taken_over, empty),
         cmocka_unit_test_setup(the_relay_is_woken, empty),
+        cmocka_unit_test_setup(mails_that_anybody_may_ask_for_are_few, empty),
+        cmocka_unit_test_setup(what_leads_to_no_mail_does_not_count, empty),
+        cmocka_unit_test_setup(two_mailrooms_count_together, empty),
     };
 
     return cmocka_run_group_tests_name("mailroom", tests, set_up, tear_down);

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "throttle_store.h"
+
+enum { THROTTLE_GET, THROTTLE_FAIL, THROTTLE_SUCCEED, THROTTLE_RESTART };
+
+_Static_assert(THROTTLE_NETWORK_FAILS_MAX == 5 && THROTTLE_NETWORK_S == 900, "as in the SQL below");
+_Static_assert(THROTTLE_ADDRESS_FAILS_MAX == 100 && THROTTLE_ADDRESS_DAYS_MAX == 30, "likewise");
+_Static_assert(THROTTLE_KNOWN_S == 30 * 86400, "likewise");
+
+/* Of the 16 bytes of an address: what begins with them. */
+#define KEYS_OF_ADDRESSES(table)                                                                   \
+    "unnest($1::text::bytea[]) AS a (key) WHERE octet_length(a.key) = 16"                          \
+    " AND " table ".key BETWEEN a.key AND a.key || '\\xffffffffffffffffffffffffffffffffff'::bytea"
+
+static const struct pg_statement statements[] = {
+    [THROTTLE_GET] = {"throttle_get", "SELECT " THROTTLE_STORE_STATE("$1", "$2")},
+    /* The rows in the order of their keys. */
+    [THROTTLE_FAIL] =
+        {"throttle_fail",
+         "INSERT INTO throttle AS t (key, fails, until) VALUES"
+         " ($1, 1, clock_timestamp() + interval '1 day'),"
+         " ($2, 1, clock_timestamp() + interval '900 s')"
+         " ON CONFLICT (key) DO UPDATE SET"
+         " fails = CASE WHEN t.until > clock_timestamp() THEN t.fails + 1 ELSE 1 END,"
+         " until = CASE WHEN octet_length(t.key) = 32 THEN excluded.until"
+         " WHEN t.until > clock_timestamp()"
+         " THEN clock_timestamp() + least(t.fails + 1, 30) * interval '1 day'"
+         " ELSE excluded.until END"
+         " RETURNING octet_length(key), fails"},
+    [THROTTLE_SUCCEED] =
+        {"throttle_succeed",
+         "WITH mine AS ("
+         " SELECT key, fails, until FROM throttle WHERE key = ANY ($1::text::bytea[])"
+         " ORDER BY key FOR UPDATE"
+         "), counted AS ("
+         " SELECT coalesce(sum(fails) FILTER (WHERE octet_length(key) = 32), 0) AS network,"
+         " coalesce(sum(fails) FILTER (WHERE octet_length(key) = 16), 0) AS address"
+         " FROM mine WHERE until > clock_timestamp()"
+         "), ended AS ("
+         " DELETE FROM throttle t USING mine WHERE t.key = mine.key"
+         "), noted AS ("
+         " INSERT INTO known_networks AS n (key, until)"
+         " SELECT $3, clock_timestamp() + interval '30 days' WHERE $4"
+         " ON CONFLICT (key) DO UPDATE SET until = excluded.until"
+         ") SELECT expect_one(count(*)) FROM counted WHERE network < 5 AND (address < 100 OR $5"
+         " OR EXISTS (SELECT FROM known_networks k WHERE k.key = ANY ($2::text::bytea[])"
+         " AND k.until > clock_timestamp()))"},
+    [THROTTLE_RESTART] = {"throttle_restart",
+                          "WITH mine AS ("
+                          " SELECT key FROM throttle t WHERE EXISTS ("
+                          "SELECT FROM " KEYS_OF_ADDRESSES("t") ") ORDER BY key FOR UPDATE"
+                          "), ended AS ("
+                          " DELETE FROM throttle t USING mine WHERE t.key = mine.key"
+                          "), forgotten AS ("
+                          " DELETE FROM known_networks n USING " KEYS_OF_ADDRESSES("n")
+                          " AND n.key <> $2"
+                          ") INSERT INTO known_networks (key, until)"
+                          " VALUES ($2, clock_timestamp() + interval '30 days')"
+                          " ON CONFLICT (key) DO UPDATE SET until = excluded.until"},
+};
+
+const struct pg_statements throttle_store_statements = {
+    statements,
+    sizeof(statements) / sizeof(statements[0]),
+};
+
+void throttle_store_bind(struct pg_args *args, const struct throttle_keys *keys)
+{
+    pg_bind_text(args, keys->all);
+    pg_bind_text(args, keys->networks);
+}
+
+struct throttle_state throttle_store_read(const struct pg_rows *rows, int column)
+{
+    const int64_t known_s = pg_i64(rows, 0, column + 3);
+
+    return (struct throttle_state){
+        .network_fails = pg_i64(rows, 0, column),
+        .network_wait_ms = pg_i64(rows, 0, column + 1),
+        .address_fails = pg_i64(rows, 0, column + 2),
+        .is_known = known_s > 0,
+        .is_fresh = known_s > THROTTLE_KNOWN_FRESH_S,
+    };
+}
+
+enum error throttle_store_get(struct pg *pg, const struct throttle_keys *keys,
+                              struct throttle_state *out)
+{
+    struct pg_args args = {0};
+    PG_ROWS rows = {0};
+
+    throttle_store_bind(&args, keys);
+    TRY(pg_query(pg, &statements[THROTTLE_GET], &args, &rows));
+    *out = throttle_store_read(&rows, 0);
+    return OK;
+}
+
+enum error throttle_store_fail(struct pg *pg, const struct throttle_keys *keys,
+                               struct throttle_state *out)
+{
+    struct pg_args args = {0};
+    PG_ROWS rows = {0};
+
+    pg_bind_bytes(&args, keys->address);
+    pg_bind_bytes(&args, keys->network);
+    TRY(pg_query(pg, &statements[THROTTLE_FAIL], &args, &rows));
+    for (int row = 0; row < rows.count; row++) {
+        if (pg_i64(&rows, row, 0) == THROTTLE_ADDRESS_KEY_BYTES) {
+            out->address_fails = pg_i64(&rows, row, 1);
+        } else {
+            out->network_fails = pg_i64(&rows, row, 1);
+        }
+    }
+    return OK;
+}
+
+void throttle_store_succeed(struct pg_tx *tx, const struct throttle_success *success)
+{
+    struct pg_args *args = pg_tx_add(tx, &statements[THROTTLE_SUCCEED]);
+
+    throttle_store_bind(args, success->keys);
+    pg_bind_bytes(args, success->keys->network);
+    pg_bind_bool(args, success->notes);
+    pg_bind_bool(args, success->any_network);
+}
+
+void throttle_store_restart(struct pg_tx *tx, const struct throttle_keys *keys)
+{
+    struct pg_args *args = pg_tx_add(tx, &statements[THROTTLE_RESTART]);
+
+    pg_bind_text(args, keys->all);
+    pg_bind_bytes(args, keys->network);
+}

@@ -34,7 +34,7 @@ struct api_options {
     const struct cors *cors;
     const struct network_list *proxies; /* whose X-Forwarded-For counts */
     struct rate_limit *rate_limit;      /* of routes marked ROUTE_LIMITED; NULL: none */
-    int64_t document_max_age_s; /* how long others keep the keys and the metadata */
+    int64_t document_max_age_s;         /* how long others keep the keys and the metadata */
     bool docs_on;
     bool pages_on;
     struct health *health;

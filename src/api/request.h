@@ -20,7 +20,7 @@ struct request {
     enum api_lane lane;        /* the one that has it; API_INLINE: none */
     struct str parameter;      /* what stands for {id} in the route's path */
     int64_t complete_ms;       /* clock_mono_ms at which all of it was there */
-    struct str client; /* its numeric address, as far as trusted proxies tell it */
+    struct str client;         /* its numeric address, as far as trusted proxies tell it */
     struct str id;
     struct str trace_id; /* of a valid traceparent (W3C Trace Context); empty otherwise */
     void *body;          /* the decoded body: the struct that the route's table fills */

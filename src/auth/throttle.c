@@ -10,13 +10,16 @@ enum {
     /* `"\\x` and hex digits and `",` for both keys of each id */
     KEY_TEXT_BYTES = 2 * THROTTLE_NETWORK_KEY_BYTES + 8,
     INPUT_BYTES_MAX = 1024,
-    ROUND_S = 60, /* a Retry-After that tells the second of the last failure would be one more clock */
+    FAIL_TRIES_MAX = 3,
+    ROUND_S =
+        60, /* a Retry-After that tells the second of the last failure would be one more clock */
 };
 
 static struct metric throttled = {.name = "user_service_throttled_total",
                                   .type = METRIC_COUNTER,
-                                  .help = "Attempts refused and mails not sent, since there were too "
-                                          "many before.",
+                                  .help =
+                                      "Attempts refused and mails not sent, since there were too "
+                                      "many before.",
                                   .labels = {"kind"}};
 
 void throttle_count(enum throttle_kind kind)
@@ -170,24 +173,18 @@ static enum error refuse(struct work *work, enum throttle_kind kind, int64_t wai
     return ERR_TOO_MANY_ATTEMPTS;
 }
 
-/* `most` may be there already. */
-static enum error judge(const struct throttle_case *self, struct work *work, int64_t network_most,
-                        int64_t address_most)
+enum error throttle_admit(const struct throttle_case *self, struct work *work)
 {
     const struct throttle_state *state = &self->look.state;
 
-    if (state->network_fails > network_most) {
+    if (state->network_fails >= THROTTLE_NETWORK_FAILS_MAX) {
         return refuse(work, THROTTLE_BY_NETWORK, state->network_wait_ms);
     }
-    if (state->address_fails > address_most && !state->is_known && !self->owns_mailbox) {
+    if (state->address_fails >= THROTTLE_ADDRESS_FAILS_MAX && !state->is_known &&
+        !self->owns_mailbox) {
         return refuse(work, THROTTLE_BY_ADDRESS, THROTTLE_NETWORK_S * 1000LL);
     }
     return OK;
-}
-
-enum error throttle_admit(const struct throttle_case *self, struct work *work)
-{
-    return judge(self, work, THROTTLE_NETWORK_FAILS_MAX - 1, THROTTLE_ADDRESS_FAILS_MAX - 1);
 }
 
 static enum error read_state(struct throttle_case *self, struct work *work)
@@ -204,10 +201,17 @@ enum error throttle_open(struct throttle_case *self, struct work *work)
 
 enum error throttle_fail(struct throttle_case *self, struct work *work)
 {
-    TRY(throttle_store_fail(work->pg, &self->look.keys, &self->look.state));
-    self->look.state.network_wait_ms = THROTTLE_NETWORK_S * 1000LL;
-    TRY(judge(self, work, THROTTLE_NETWORK_FAILS_MAX, THROTTLE_ADDRESS_FAILS_MAX));
-    return ERR_INVALID_CREDENTIALS;
+    for (int i = 0; i < FAIL_TRIES_MAX; i++) {
+        const bool any_network = self->look.state.is_known || self->owns_mailbox;
+        enum error error = throttle_store_fail(work->pg, &self->look.keys, any_network);
+
+        if (error != ERR_NO_MATCH) {
+            return error == OK ? ERR_INVALID_CREDENTIALS : error;
+        }
+        TRY(read_state(self, work)); /* a success may have ended the count since: then once more */
+        TRY(throttle_admit(self, work));
+    }
+    return refuse(work, THROTTLE_BY_NETWORK, THROTTLE_NETWORK_S * 1000LL);
 }
 
 void throttle_queue_success(const struct throttle_case *self, struct pg_tx *tx)

@@ -15,5 +15,5 @@ struct work {
     struct password_hasher *hasher; /* NULL outside the hash lane */
     struct arena *arena;
     int64_t retry_after_s; /* of an ERR_TOO_MANY_ATTEMPTS */
-    bool has_events; /* a transaction that appended events was committed: wake the relay */
+    bool has_events;       /* a transaction that appended events was committed: wake the relay */
 };

@@ -69,18 +69,17 @@ static const struct pg_statement statements[] = {
                    " count(*) FROM mail_counts c, unnest(c.sent) AS s (at)"
                    " WHERE c.key = ANY ($1::text::bytea[])"
                    " AND s.at > clock_timestamp() - interval '1 day'"},
-    [MAIL_COUNT] =
-        {"mail_count",
-         "WITH counted AS ("
-         " INSERT INTO mail_counts AS c (key, sent, until)"
-         " VALUES ($1, ARRAY[clock_timestamp()], clock_timestamp() + interval '1 day')"
-         " ON CONFLICT (key) DO UPDATE SET until = excluded.until,"
-         " sent = ARRAY(SELECT s FROM unnest(c.sent) AS s"
-         " WHERE s > clock_timestamp() - interval '1 day') || excluded.sent"
-         " WHERE (SELECT count(*) < $3::bigint AND count(*) FILTER ("
-         "WHERE s > clock_timestamp() - interval '1 hour') < $2::bigint"
-         " FROM unnest(c.sent) AS s WHERE s > clock_timestamp() - interval '1 day')"
-         " RETURNING 1) SELECT expect_one(count(*)) FROM counted"},
+    [MAIL_COUNT] = {"mail_count",
+                    "WITH counted AS ("
+                    " INSERT INTO mail_counts AS c (key, sent, until)"
+                    " VALUES ($1, ARRAY[clock_timestamp()], clock_timestamp() + interval '1 day')"
+                    " ON CONFLICT (key) DO UPDATE SET until = excluded.until,"
+                    " sent = ARRAY(SELECT s FROM unnest(c.sent) AS s"
+                    " WHERE s > clock_timestamp() - interval '1 day') || excluded.sent"
+                    " WHERE (SELECT count(*) < $3::bigint AND count(*) FILTER ("
+                    "WHERE s > clock_timestamp() - interval '1 hour') < $2::bigint"
+                    " FROM unnest(c.sent) AS s WHERE s > clock_timestamp() - interval '1 day')"
+                    " RETURNING 1) SELECT expect_one(count(*)) FROM counted"},
 };
 
 const struct pg_statements mail_store_statements = {

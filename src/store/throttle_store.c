@@ -14,24 +14,28 @@ _Static_assert(THROTTLE_KNOWN_S == 30 * 86400, "likewise");
 
 static const struct pg_statement statements[] = {
     [THROTTLE_GET] = {"throttle_get", "SELECT " THROTTLE_STORE_STATE("$1", "$2")},
-    /* The rows in the order of their keys. */
-    [THROTTLE_FAIL] =
-        {"throttle_fail",
-         "INSERT INTO throttle AS t (key, fails, until) VALUES"
-         " ($1, 1, clock_timestamp() + interval '1 day'),"
-         " ($2, 1, clock_timestamp() + interval '900 s')"
-         " ON CONFLICT (key) DO UPDATE SET"
-         " fails = CASE WHEN t.until > clock_timestamp() THEN t.fails + 1 ELSE 1 END,"
-         " until = CASE WHEN octet_length(t.key) = 32 THEN excluded.until"
-         " WHEN t.until > clock_timestamp()"
-         " THEN clock_timestamp() + least(t.fails + 1, 30) * interval '1 day'"
-         " ELSE excluded.until END"
-         " RETURNING octet_length(key), fails"},
+    [THROTTLE_FAIL] = {"throttle_fail",
+                       "WITH network AS ("
+                       " INSERT INTO throttle AS t (key, fails, until)"
+                       " VALUES ($2, 1, clock_timestamp() + interval '900 s')"
+                       " ON CONFLICT (key) DO UPDATE SET until = excluded.until,"
+                       " fails = CASE WHEN t.until > clock_timestamp() THEN t.fails + 1 ELSE 1 END"
+                       " WHERE t.fails < 5 OR t.until <= clock_timestamp() RETURNING 1"
+                       "), address AS ("
+                       " INSERT INTO throttle AS t (key, fails, until)"
+                       " SELECT $1, 1, clock_timestamp() + interval '1 day' FROM network"
+                       " ON CONFLICT (key) DO UPDATE SET"
+                       " fails = CASE WHEN t.until > clock_timestamp() THEN t.fails + 1 ELSE 1 END,"
+                       " until = CASE WHEN t.until > clock_timestamp()"
+                       " THEN clock_timestamp() + least(t.fails + 1, 30) * interval '1 day'"
+                       " ELSE excluded.until END"
+                       " WHERE t.fails < 100 OR t.until <= clock_timestamp() OR $3 RETURNING 1"
+                       ") SELECT expect_one(count(*)) FROM address"},
     [THROTTLE_SUCCEED] =
         {"throttle_succeed",
          "WITH mine AS ("
          " SELECT key, fails, until FROM throttle WHERE key = ANY ($1::text::bytea[])"
-         " ORDER BY key FOR UPDATE"
+         " ORDER BY octet_length(key) DESC, key FOR UPDATE"
          "), counted AS ("
          " SELECT coalesce(sum(fails) FILTER (WHERE octet_length(key) = 32), 0) AS network,"
          " coalesce(sum(fails) FILTER (WHERE octet_length(key) = 16), 0) AS address"
@@ -45,18 +49,19 @@ static const struct pg_statement statements[] = {
          ") SELECT expect_one(count(*)) FROM counted WHERE network < 5 AND (address < 100 OR $5"
          " OR EXISTS (SELECT FROM known_networks k WHERE k.key = ANY ($2::text::bytea[])"
          " AND k.until > clock_timestamp()))"},
-    [THROTTLE_RESTART] = {"throttle_restart",
-                          "WITH mine AS ("
-                          " SELECT key FROM throttle t WHERE EXISTS ("
-                          "SELECT FROM " KEYS_OF_ADDRESSES("t") ") ORDER BY key FOR UPDATE"
-                          "), ended AS ("
-                          " DELETE FROM throttle t USING mine WHERE t.key = mine.key"
-                          "), forgotten AS ("
-                          " DELETE FROM known_networks n USING " KEYS_OF_ADDRESSES("n")
-                          " AND n.key <> $2"
-                          ") INSERT INTO known_networks (key, until)"
-                          " VALUES ($2, clock_timestamp() + interval '30 days')"
-                          " ON CONFLICT (key) DO UPDATE SET until = excluded.until"},
+    [THROTTLE_RESTART] =
+        {"throttle_restart",
+         "WITH mine AS ("
+         " SELECT t.key FROM throttle t, " KEYS_OF_ADDRESSES(
+             "t") " ORDER BY octet_length(t.key) DESC, t.key FOR UPDATE OF t"
+                  "), ended AS ("
+                  " DELETE FROM throttle t USING mine WHERE t.key = mine.key"
+                  "), forgotten AS ("
+                  " DELETE FROM known_networks n USING " KEYS_OF_ADDRESSES(
+                      "n") " AND n.key <> $2"
+                           ") INSERT INTO known_networks (key, until)"
+                           " VALUES ($2, clock_timestamp() + interval '30 days')"
+                           " ON CONFLICT (key) DO UPDATE SET until = excluded.until"},
 };
 
 const struct pg_statements throttle_store_statements = {
@@ -95,23 +100,15 @@ enum error throttle_store_get(struct pg *pg, const struct throttle_keys *keys,
     return OK;
 }
 
-enum error throttle_store_fail(struct pg *pg, const struct throttle_keys *keys,
-                               struct throttle_state *out)
+enum error throttle_store_fail(struct pg *pg, const struct throttle_keys *keys, bool any_network)
 {
     struct pg_args args = {0};
     PG_ROWS rows = {0};
 
     pg_bind_bytes(&args, keys->address);
     pg_bind_bytes(&args, keys->network);
-    TRY(pg_query(pg, &statements[THROTTLE_FAIL], &args, &rows));
-    for (int row = 0; row < rows.count; row++) {
-        if (pg_i64(&rows, row, 0) == THROTTLE_ADDRESS_KEY_BYTES) {
-            out->address_fails = pg_i64(&rows, row, 1);
-        } else {
-            out->network_fails = pg_i64(&rows, row, 1);
-        }
-    }
-    return OK;
+    pg_bind_bool(&args, any_network);
+    return pg_query(pg, &statements[THROTTLE_FAIL], &args, &rows);
 }
 
 void throttle_store_succeed(struct pg_tx *tx, const struct throttle_success *success)

@@ -3,7 +3,8 @@
  * Tables throttle and known_networks: wrong passwords of an address, in all and from one network, and
  * from which networks its user has logged in.
  *
- * Who locks several rows of throttle does so in the order of the keys, and after the row of users.
+ * Who locks several rows of throttle does so in this order: networks, addresses, of each the smaller key
+ * first; and after the row of users.
  *
  * Ownership: keys are borrowed. Threads: as the connection.
  */
@@ -14,11 +15,11 @@
 extern const struct pg_statements throttle_store_statements;
 
 enum {
-    THROTTLE_NETWORK_FAILS_MAX = 5,      /* of an address from one network */
-    THROTTLE_NETWORK_S = 900,            /* forgotten so long after the last */
-    THROTTLE_ADDRESS_FAILS_MAX = 100,    /* of an address in a row: NIST SP 800-63B-4 section 3.2.2 */
-    THROTTLE_ADDRESS_DAYS_MAX = 30,      /* forgotten as many days after the last as there are, or so */
-    THROTTLE_KNOWN_S = 30 * 86400,       /* a network stays known */
+    THROTTLE_NETWORK_FAILS_MAX = 5,   /* of an address from one network */
+    THROTTLE_NETWORK_S = 900,         /* forgotten so long after the last */
+    THROTTLE_ADDRESS_FAILS_MAX = 100, /* of an address in a row: NIST SP 800-63B-4 section 3.2.2 */
+    THROTTLE_ADDRESS_DAYS_MAX = 30, /* forgotten as many days after the last as there are, or so */
+    THROTTLE_KNOWN_S = 30 * 86400,  /* a network stays known */
     THROTTLE_KNOWN_FRESH_S = 29 * 86400, /* and is noted again when it would for less */
     THROTTLE_ADDRESS_KEY_BYTES = 16,
     THROTTLE_NETWORK_KEY_BYTES = 32 /* begins with the address's */
@@ -57,16 +58,19 @@ struct throttle_look {
     " (SELECT coalesce(extract(epoch FROM max(n.until) - clock_timestamp()), 0)::bigint"           \
     " FROM known_networks n WHERE n.key = ANY (" networks "::text::bytea[]))"
 
-void throttle_store_bind(struct pg_args *args, const struct throttle_keys *keys); /* all, networks */
+void throttle_store_bind(struct pg_args *args,
+                         const struct throttle_keys *keys); /* all, networks */
 /* Of the first row, the columns from `column` on. */
 struct throttle_state throttle_store_read(const struct pg_rows *rows, int column);
 enum { THROTTLE_STORE_COLUMNS = 4 };
 
 NODISCARD enum error throttle_store_get(struct pg *pg, const struct throttle_keys *keys,
                                         struct throttle_state *out);
-/* Counts a failure. The state is that after it; of failures at once each sees a number of its own. */
+/* Counts a failure, of the address and of the network or of neither: ERR_NO_MATCH, and nothing is counted,
+ * when others have used up what is allowed meanwhile. `any_network`: those of other networks do not
+ * matter. */
 NODISCARD enum error throttle_store_fail(struct pg *pg, const struct throttle_keys *keys,
-                                         struct throttle_state *out);
+                                         bool any_network);
 
 /* A right password. Ends counts that there are (where there are none nothing is written), and notes the
  * network where `notes` is set. Without effect, and ERR_NO_MATCH, when wrong ones have used up what is

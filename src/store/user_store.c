@@ -8,9 +8,10 @@ enum { USER_FIND_LOGIN, USER_INSERT, USER_VERIFY_EMAIL, USER_PROFILE, USER_PATCH
     " array_to_string(u.roles, ' '), u.created_at"
 
 static const struct pg_statement statements[] = {
-    [USER_FIND_LOGIN] = {"user_find_login",
-                         "SELECT " THROTTLE_STORE_STATE("$2", "$3")
-                         ", u.id, coalesce(u.subject, u.id::text), u.password_hash, u.pepper_kid,"
+    [USER_FIND_LOGIN] =
+        {"user_find_login",
+         "SELECT " THROTTLE_STORE_STATE(
+             "$2", "$3") ", u.id, coalesce(u.subject, u.id::text), u.password_hash, u.pepper_kid,"
                          " array_to_string(u.roles, ' '), u.auth_ver, u.status = 'active',"
                          " u.email_verified_at IS NOT NULL"
                          " FROM (VALUES (1)) AS one LEFT JOIN users u ON u.email_canonical = $1"},

@@ -53,6 +53,7 @@ static const struct {
     {"US_REVOCATION_STALE_MAX", {"1s", "60s"}, {"500ms", "61s"}},
     {"US_AUDIT_RETENTION", {"1d", "3650d"}, {"86399s", "3651d"}},
     {"US_TOKEN_TYP", {"at+jwt", "JWT"}, {"jwt", ""}},
+    {"US_TRUSTED_PROXIES", {"", "10.0.0.0/8,2001:db8::/32"}, {"10.0.0.1/8", "all"}},
     {"US_CORS_ORIGINS", {"", "https://shop.example,http://localhost:3000"}, {"*", "shop.example"}},
     {"US_PASSWORD_MIN_LENGTH", {"8", "64"}, {"7", "65"}},
     {"US_ARGON2_MEMORY_KIB", {"7168", "102400"}, {"7167", "102401"}},

@@ -45,9 +45,9 @@ static void addresses_have_one_form(void **state)
 
 static void what_is_no_address_is_refused(void **state)
 {
-    static const char *const texts[] = {"",        "unknown",     "192.0.2",      "192.0.2.7 ",
+    static const char *const texts[] = {"",          "unknown",     "192.0.2",      "192.0.2.7 ",
                                         "1.2.3.4.5", "192.0.2.256", "2001:db8:::1", "fe80::1%eth0",
-                                        "[::1]",   "_hidden",     "192.0.2.7:80", "0x7f.1"};
+                                        "[::1]",     "_hidden",     "192.0.2.7:80", "0x7f.1"};
     struct network_address address;
 
     (void)state;
@@ -148,8 +148,8 @@ static void prefixes_contain(void **state)
 
 static void lists_are_checked_whole(void **state)
 {
-    static const char *const bad[] = {"10.0.0.0/33", "10.0.0.1/8", "10.0.0.0/", "a",
-                                                "::/129",     "10.0.0.0/8,,::/0"};
+    static const char *const bad[] = {"10.0.0.0/33", "10.0.0.1/8", "10.0.0.0/",
+                                      "a",           "::/129",     "10.0.0.0/8,,::/0"};
     struct network_list list = {.count = 7};
     struct network_address address = parsed("2001:db8::9");
 

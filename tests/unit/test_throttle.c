@@ -220,7 +220,7 @@ static void a_right_one_too_late_is_refused(void **state)
     }
     assert_int_equal(throttle_succeed(&late, &work), ERR_TOO_MANY_ATTEMPTS);
     assert_int_equal(throttle_fail(&late, &work), ERR_TOO_MANY_ATTEMPTS);
-    assert_int_equal(database_number("SELECT count(*) FROM throttle WHERE fails = 6"), 2);
+    assert_int_equal(database_number("SELECT count(*) FROM throttle WHERE fails = 5"), 2);
     assert_int_equal(database_number("SELECT count(*) FROM known_networks"), 0);
 }
 

@@ -78,7 +78,7 @@ OUTSIDE = {
     r"utf8proc\.h": {"auth/unicode.c"},
     r"idn2\.h": {"auth/email.c"},
     r"curl/.*": {"net/http_client.c"},
-    r"microhttpd\.h": {"net/http_fields.c", "net/http_server.c"},
+    r"microhttpd\.h": {"net/http_request.c", "net/http_server.c"},
 }
 
 # Modules whose symbols have another prefix than the base name.

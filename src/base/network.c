@@ -8,9 +8,14 @@ enum { TEXT_BYTES_MAX = INET6_ADDRSTRLEN, V4_AT = 12, V4_BITS = 96, BITS = 128 }
 
 static const uint8_t v4_prefix[V4_AT] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
+static bool begins_alike(const uint8_t *a, const uint8_t *b, size_t bytes)
+{
+    return str_equal((struct str){(const char *)a, bytes}, (struct str){(const char *)b, bytes});
+}
+
 static bool is_v4(const struct network_address *address)
 {
-    return memcmp(address->bytes, v4_prefix, V4_AT) == 0;
+    return begins_alike(address->bytes, v4_prefix, V4_AT);
 }
 
 enum error network_parse(struct str text, struct network_address *out)
@@ -85,7 +90,7 @@ static struct network_address masked(const struct network_address *address, unsi
 
 static bool is_same(const struct network_address *a, const struct network_address *b)
 {
-    return memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
+    return begins_alike(a->bytes, b->bytes, sizeof(a->bytes));
 }
 
 enum error network_prefix_parse(struct str text, struct network_prefix *out)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * HTTP/1.1 (RFC 9110, RFC 9112) over libmicrohttpd, which http_server.c and http_fields.c alone name.
+ * HTTP/1.1 (RFC 9110, RFC 9112) over libmicrohttpd, which http_server.c and http_request.c alone name.
  *
  * The server reads a whole request (head, then a body of at most body_bytes_max into the exchange's
  * arena) on an I/O thread and calls `handle` there. The handler answers at once with http_respond, or

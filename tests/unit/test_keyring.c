@@ -52,9 +52,9 @@ static void it_knows_no_other_ids(void **state)
 static void sub_keys_are_hkdf_of_the_root(void **state)
 {
     static const char *const labels[KEYRING_PURPOSE_COUNT] = {
-        [KEYRING_PEPPER] = "pepper",     [KEYRING_REFRESH] = "refresh", [KEYRING_CHAIN] = "chain",
-        [KEYRING_ONE_TIME] = "one-time", [KEYRING_CURSOR] = "cursor",
-        [KEYRING_THROTTLE] = "throttle",
+        [KEYRING_PEPPER] = "pepper", [KEYRING_REFRESH] = "refresh",
+        [KEYRING_CHAIN] = "chain",   [KEYRING_ONE_TIME] = "one-time",
+        [KEYRING_CURSOR] = "cursor", [KEYRING_THROTTLE] = "throttle",
     };
     struct keyring *keyring = auth_keyring(two_keys);
     struct crypto_key root;

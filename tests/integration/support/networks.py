@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Clients from many networks: the tests' own address is a trusted proxy, X-Forwarded-For tells theirs."""
+"""Clients from many networks: the tests are a trusted proxy; X-Forwarded-For tells the client."""
 
 import itertools
 

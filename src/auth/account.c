@@ -281,7 +281,7 @@ static enum error prove_login(const struct accounts *self, struct work *work,
     }
     error = password_verify(self->passwords, work->hasher, work->arena, in->password,
                             user == NULL ? NULL : &record);
-    if (error == OK && !user->is_active) {
+    if (error == OK && (user == NULL || !user->is_active)) {
         error = ERR_INVALID_CREDENTIALS;
     }
     return error == ERR_INVALID_CREDENTIALS ? throttle_fail(attempt, work) : error;

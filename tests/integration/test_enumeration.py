@@ -38,6 +38,8 @@ from support.stats import report, roc_auc
 PAIRS = 2000
 # So that no address meets its throttle (5 failures in 15 minutes).
 PAIRS_AN_ADDRESS = 4
+WARM_UP = 52
+ADDRESSES = (PAIRS + WARM_UP) // PAIRS_AN_ADDRESS
 BOUNDS = (0.45, 0.55)
 
 
@@ -98,10 +100,9 @@ def clocked(
 @pytest.fixture(scope="module")
 def known(clocked: Service, receiver: Receiver) -> list[str]:
     """Addresses of accounts."""
-    count = PAIRS // PAIRS_AN_ADDRESS
     with ThreadPoolExecutor(8) as pool:
         people = pool.map(
-            lambda _n: confirmed_person(clocked.api, receiver, "clocked-k"), range(count)
+            lambda _n: confirmed_person(clocked.api, receiver, "clocked-k"), range(ADDRESSES)
         )
         return [person.email for person in people]
 
@@ -109,7 +110,7 @@ def known(clocked: Service, receiver: Receiver) -> list[str]:
 @pytest.fixture(scope="module")
 def unknown() -> list[str]:
     """As many and as long, of nobody."""
-    return [new_email("clocked-u") for _ in range(PAIRS // PAIRS_AN_ADDRESS)]
+    return [new_email("clocked-u") for _ in range(ADDRESSES)]
 
 
 @pytest.mark.timeout(300)
@@ -125,8 +126,8 @@ def test_answers_take_equal_time(
     times: dict[str, list[float]] = {"known": [], "unknown": []}
     chance = random.Random(path)
     with connect(clocked.port) as sock:
-        for number in range(-50, PAIRS):
-            index = number // PAIRS_AN_ADDRESS % len(known)
+        for number in range(-WARM_UP, PAIRS):
+            index = (number + WARM_UP) // PAIRS_AN_ADDRESS
             pair = [("known", known[index]), ("unknown", unknown[index])]
             chance.shuffle(pair)
             for kind, email in pair:
@@ -137,6 +138,35 @@ def test_answers_take_equal_time(
     medians = {kind: f"{statistics.median(values) * 1e6:.0f} us" for kind, values in times.items()}
     report(f"{path}: ROC-AUC {auc:.3f} over {PAIRS} pairs, medians {medians}")
     assert BOUNDS[0] <= auc <= BOUNDS[1], medians
+
+
+@pytest.mark.timeout(300)
+def test_refusals_take_equal_time(clocked: Service, known: list[str], unknown: list[str]) -> None:
+    """Of addresses that have met their throttle; some have an account."""
+    addresses = {"known": known[:20], "unknown": unknown[:20]}
+    password = new_password()
+    times: dict[str, list[float]] = {"known": [], "unknown": []}
+    chance = random.Random("refused")
+    for email in addresses["known"] + addresses["unknown"]:
+        _use_up(clocked, email)
+    with connect(clocked.port) as sock:
+        for number in range(-WARM_UP, PAIRS):
+            pair = [(kind, emails[number % 20]) for kind, emails in addresses.items()]
+            chance.shuffle(pair)
+            for kind, email in pair:
+                took = _clock(sock, "/v1/login", {"email": email, "password": password}, 429)
+                if number >= 0:
+                    times[kind].append(took)
+    auc = roc_auc(times["known"], times["unknown"])
+    report(f"/v1/login, refused: ROC-AUC {auc:.3f} over {PAIRS} pairs")
+    assert BOUNDS[0] <= auc <= BOUNDS[1]
+
+
+def _use_up(service: Service, email: str) -> None:
+    body = {"email": email, "password": new_password()}
+    for _ in range(6):
+        status = service.api.post("/v1/login", body).status
+    assert status == 429
 
 
 def _clock(sock: socket.socket, path: str, value: dict[str, str], status: int) -> float:

@@ -106,6 +106,12 @@ def _machine(world: World) -> type[RuleBasedStateMachine]:
         def teardown(self) -> None:
             self.database.close()
 
+        @invariant()
+        def enough_time_has_passed(self) -> None:
+            """That nobody meets a throttle: test_throttle.py is about that."""
+            self.database.execute("DELETE FROM throttle")
+            self.database.execute("DELETE FROM mail_counts")
+
         @initialize(replica=REPLICAS)
         def first_login(self, replica: str) -> None:
             self.login(replica)

@@ -48,6 +48,7 @@ STARTERS = re.compile(r"(\w+_)?(new|start|load)(_\w+)?")
 # Who may nevertheless, and why.
 ALLOWED = {
     "app/app.c": (MALLOC, "the start itself"),
+    "app/authority.c": (MALLOC, "a part of the start"),
     "app/migration.c": (MALLOC, "a part of the start; given back when it is done"),
     "app/config.c": ("getenv", "the one reader of the environment"),
     "app/dev_environment.c": ("setenv", "dev hands settings to the service that it starts"),

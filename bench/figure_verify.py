@@ -22,7 +22,7 @@ from figure_overload import (
     login_request,
     p99,
 )
-from measure import OTHER_CORES, SUBJECT_CORES, Spread, cpu_ns, pinned
+from measure import SUBJECT_CORES, Spread, cpu_ns, pinned
 from support.machine_clients import INTROSPECT, MachineClient, active, add_client
 from support.poll import wait_until
 from support.service import Service
@@ -139,11 +139,12 @@ def _first_sight(service: Service, asked: dict[str, Asked]) -> list[Row]:
 
 
 def _cost_us(service: Service, asked: Asked) -> float:
-    """CPU of one request."""
+    """CPU of one request. The client has the same core: on another one it would sleep between the
+    slower answers, and to wake a sleeping core costs the service more than the answer does."""
     url = f"http://127.0.0.1:{service.port}/"
     line = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{ROUND_S}s", "-s", str(asked.script), url]
     before = cpu_ns(service.process.pid)
-    with pinned(OTHER_CORES):
+    with pinned(SUBJECT_CORES):
         done = subprocess.run(line, capture_output=True, text=True, check=True, timeout=60)
     time.sleep(0.05)  # connections are closed, and the process is off the CPU
     used = cpu_ns(service.process.pid) - before

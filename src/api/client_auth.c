@@ -55,8 +55,12 @@ static enum error collect(struct request *request, const struct credentials *for
 static enum error authenticate(struct request *request, const struct credentials *credentials,
                                struct client *out)
 {
+    struct uuid id;
     enum error error;
 
+    if (codec_uuid_parse(credentials->id, &id) != OK) {
+        return ERR_INVALID_CLIENT; /* nobody to ask about */
+    }
     if (request->work.pg != NULL) {
         return clients_ask_secret(request->work.pg, request->arena, credentials->id,
                                   credentials->secret, out);

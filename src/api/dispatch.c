@@ -89,6 +89,11 @@ static enum error prepare(struct request *request)
     return decode(request);
 }
 
+static bool is_deferred(const struct request *request)
+{
+    return request->route->lane == API_INLINE;
+}
+
 /* From here on the request may be another thread's. */
 static enum error queue(struct request *request, enum api_lane lane)
 {
@@ -96,7 +101,9 @@ static enum error queue(struct request *request, enum api_lane lane)
     if (!atomic_load(&request->api->options.health->migrated)) {
         return ERR_UNAVAILABLE;
     }
-    request->job.deadline_ms = request->complete_ms + DISPATCH_QUEUE_MS;
+    request->job.deadline_ms =
+        request->complete_ms +
+        (is_deferred(request) ? DISPATCH_DEFERRED_QUEUE_MS : DISPATCH_QUEUE_MS);
     http_suspend(request->x);
     return lane_submit(request->api->lanes[lane], &request->job);
 }
@@ -167,7 +174,8 @@ void dispatch_run(struct request *request, struct work *work)
 
     request->work = *work;
     request->work.arena = request->arena;
-    pg_deadline(work->pg, request->complete_ms + DISPATCH_DEADLINE_MS);
+    pg_deadline(work->pg, request->complete_ms +
+                              (is_deferred(request) ? DISPATCH_DEFERRED_MS : DISPATCH_DEADLINE_MS));
     error = handle(request);
     health_database_answered(api->options.health, pg_answered_ms(work->pg));
     if (error == ERR_UNAVAILABLE || error == ERR_INTERNAL || error == ERR_NO_SPACE) {

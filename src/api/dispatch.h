@@ -9,7 +9,13 @@
 
 #include "routes.h"
 
-enum { DISPATCH_DEADLINE_MS = 4000, DISPATCH_QUEUE_MS = 2000 };
+enum {
+    DISPATCH_DEADLINE_MS = 4000,
+    DISPATCH_QUEUE_MS = 2000,
+    /* What was to be answered from memory: somebody's own request waits for it. */
+    DISPATCH_DEFERRED_MS = 1500,
+    DISPATCH_DEFERRED_QUEUE_MS = 1000
+};
 
 void dispatch_begin(struct api *api, const struct route_table *table, struct http_exchange *x);
 void dispatch_run(struct request *request, struct work *work);

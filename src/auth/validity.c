@@ -1,8 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "validity.h"
 
+#include "clock.h"
 #include "token_checks.h"
 #include "validity_store.h"
+
+/* A revocation comes after the token that it ends: of one that is no older than revocations are kept,
+ * none has been forgotten. An older one is left from a time when tokens were made to live longer. */
+static bool can_vouch_for(const struct validity *self, const struct token_claims *claims)
+{
+    return clock_wall_s() - claims->iat_s < self->revocation_ttl_s;
+}
 
 static enum error judge_session(const struct validity *self, const struct token_claims *claims)
 {
@@ -14,7 +22,7 @@ static enum error judge_session(const struct validity *self, const struct token_
 
     switch (revocation_judge(self->revocations, &query)) {
     case REVOCATION_NONE:
-        return OK;
+        return can_vouch_for(self, claims) ? OK : ERR_DEFER;
     case REVOCATION_FOUND:
         return ERR_UNAUTHENTICATED;
     case REVOCATION_UNKNOWN:

@@ -14,6 +14,7 @@
 struct validity {
     const struct revocations *revocations;
     const struct clients *clients;
+    int64_t revocation_ttl_s; /* what was revoked is in memory for so long */
 };
 
 /* From memory: OK, ERR_UNAUTHENTICATED, or ERR_DEFER when it cannot tell. */

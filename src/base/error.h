@@ -23,7 +23,7 @@
     X(ERR_INVALID_REFRESH_TOKEN, "invalid_refresh_token")                                          \
     X(ERR_EMAIL_UNVERIFIED, "email_unverified")                                                    \
     X(ERR_REAUTH_REQUIRED, "reauth_required")                                                      \
-    X(ERR_INSUFFICIENT_SCOPE, "insufficient_scope") /* RFC 6750 section 3.1 */                      \
+    X(ERR_INSUFFICIENT_SCOPE, "insufficient_scope") /* RFC 6750 section 3.1 */                     \
     X(ERR_NOT_FOUND, "not_found")                                                                  \
     X(ERR_METHOD_NOT_ALLOWED, "method_not_allowed")                                                \
     X(ERR_CLIENT_CONFLICT, "client_conflict")                                                      \
@@ -47,7 +47,7 @@
 
 /* What never leaves the service under its own name. */
 #define ERROR_INTERNAL_LIST(X)                                                                     \
-    X(ERR_DEFER, "defer")       /* memory cannot tell: ask the database */                        \
+    X(ERR_DEFER, "defer")       /* memory cannot tell: ask the database */                         \
     X(ERR_NO_SPACE, "no_space") /* an arena or a bounded buffer is full */                         \
     X(ERR_CONFLICT, "conflict") /* a unique constraint; pg_constraint() names it */                \
     X(ERR_NO_MATCH, "no_match") /* expect_one() found no row, or several (SQLSTATE US001) */       \

@@ -37,6 +37,17 @@ const struct pg_statements client_store_statements = {
     sizeof(statements) / sizeof(statements[0]),
 };
 
+void client_store_bind(struct pg_args *args, struct str client_id)
+{
+    struct uuid id;
+
+    if (codec_uuid_parse(client_id, &id) == OK) {
+        pg_bind_uuid(args, id);
+    } else {
+        pg_bind_null(args);
+    }
+}
+
 void client_store_insert(struct pg_tx *tx, const struct client_row *row, int64_t count_max)
 {
     struct pg_args *args = pg_tx_add(tx, &statements[CLIENT_INSERT]);

@@ -11,6 +11,14 @@
 
 extern const struct pg_statements client_store_statements;
 
+/* For statements about sessions: that the client of one is not disabled, `parameter` being bound by
+ * client_store_bind. First-party is in no table, and counts always. */
+#define CLIENT_STORE_COUNTS(parameter)                                                             \
+    "NOT EXISTS (SELECT 1 FROM clients c"                                                          \
+    " WHERE c.id = " parameter " AND c.disabled_at IS NOT NULL)"
+/* The id of a registered client; NULL for any other. */
+void client_store_bind(struct pg_args *args, struct str client_id);
+
 struct client_row {
     struct uuid id; /* UUIDv7 */
     struct str name;

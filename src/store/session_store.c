@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "session_store.h"
 
+#include "client_store.h"
+
 enum { SESSION_INSERT, SESSION_ROTATE, SESSION_INSPECT, SESSION_REVOKE };
 
 #define LIVE                                                                                       \
     "u.status = 'active' AND u.auth_ver = s.auth_ver AND s.revoked_at IS NULL"                     \
     " AND clock_timestamp() < least(s.idle_expires_at, s.absolute_expires_at)"
-
-/* `parameter` is the id of a registered client; NULL: first-party, which is in no table. */
-#define CLIENT_COUNTS(parameter)                                                                   \
-    "NOT EXISTS (SELECT 1 FROM clients c"                                                          \
-    " WHERE c.id = " parameter " AND c.disabled_at IS NOT NULL)"
 
 #define HOLDER                                                                                     \
     "coalesce(u.subject, u.id::text), array_to_string(u.roles, ' '), s.auth_ver, s.auth_time,"     \
@@ -37,13 +34,13 @@ static const struct pg_statement statements[] = {
                         " idle_expires_at = clock_timestamp() + $6::bigint * interval '1 second'"
                         " FROM users u WHERE s.id = $1 AND s.token_hash = $2 AND s.client_id = $3"
                         " AND u.id = s.user_id AND " LIVE
-                        " AND " CLIENT_COUNTS("$7") " RETURNING " HOLDER},
+                        " AND " CLIENT_STORE_COUNTS("$7") " RETURNING " HOLDER},
     [SESSION_INSPECT] =
         {"session_inspect",
          "SELECT s.generation, s.token_hash = $2, coalesce(s.prev_hash = $2 AND (s.idem_hash = $4"
          " OR s.rotated_at > clock_timestamp() - $5::bigint * interval '1 second'), false), " LIVE
-         " AND " CLIENT_COUNTS("$6") ", " HOLDER " FROM sessions s JOIN users u ON u.id = "
-                                                 "s.user_id WHERE s.id = $1 AND s.client_id = $3"},
+         " AND " CLIENT_STORE_COUNTS("$6") ", " HOLDER " FROM sessions s JOIN users u ON u.id = "
+                                           "s.user_id WHERE s.id = $1 AND s.client_id = $3"},
     [SESSION_REVOKE] = {"session_revoke", "WITH ended AS ("
                                           " UPDATE sessions SET revoked_at = clock_timestamp()"
                                           " WHERE id = $1 AND revoked_at IS NULL RETURNING 1"
@@ -72,17 +69,6 @@ void session_store_insert(struct pg_tx *tx, const struct session_row *row)
     pg_bind_text_or_null(args, row->user_agent);
 }
 
-static void bind_client(struct pg_args *args, struct str client_id)
-{
-    struct uuid id;
-
-    if (codec_uuid_parse(client_id, &id) == OK) {
-        pg_bind_uuid(args, id);
-    } else {
-        pg_bind_null(args);
-    }
-}
-
 static struct session_holder read_holder(const struct pg_rows *rows, int column,
                                          struct arena *arena)
 {
@@ -108,7 +94,7 @@ enum error session_store_rotate(struct pg *pg, struct arena *arena,
     pg_bind_bytes(&args, rotation->next_hash);
     pg_bind_text_or_null(&args, rotation->idem_hash);
     pg_bind_i64(&args, rotation->idle_ttl_s);
-    bind_client(&args, rotation->client_id);
+    client_store_bind(&args, rotation->client_id);
     TRY(pg_query(pg, &statements[SESSION_ROTATE], &args, &rows));
     if (rows.count == 0) {
         return ERR_NOT_FOUND;
@@ -128,7 +114,7 @@ enum error session_store_inspect(struct pg *pg, struct arena *arena,
     pg_bind_text(&args, rotation->client_id);
     pg_bind_text_or_null(&args, rotation->idem_hash);
     pg_bind_i64(&args, rotation->grace_s);
-    bind_client(&args, rotation->client_id);
+    client_store_bind(&args, rotation->client_id);
     TRY(pg_query(pg, &statements[SESSION_INSPECT], &args, &rows));
     if (rows.count == 0) {
         return ERR_NOT_FOUND;

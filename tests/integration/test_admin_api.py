@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Administrators find users, disable and enable them, set roles and end sessions."""
 
+import threading
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import quote
 
 import psycopg
@@ -277,6 +279,46 @@ def test_a_cycle_of_disable_and_enable(service, receiver, admin) -> None:
     assert login(service.api, person)
 
 
+def test_no_login_outlives_a_disable(make_service, make_receiver) -> None:
+    """Whatever a storm of logins and refreshes was answered, nothing of it counts afterwards."""
+    receiver = make_receiver()
+    service = make_service(receiver, US_ARGON2_MEMORY_KIB="7168", US_ARGON2_PASSES="1").start()
+    admin = machine_administrator(service)
+    person, sub = _person(service, receiver)
+    given: list[dict] = []
+    over = threading.Event()
+
+    def storm() -> None:
+        tokens = None
+        while not over.is_set():
+            reply = (
+                service.api.post("/v1/login", person.credentials)
+                if tokens is None
+                else _refresh(service, tokens)
+            )
+            assert reply.status in (200, 401, 503), reply
+            tokens = reply.json() if reply.status == 200 and tokens is None else None
+            if reply.status == 200:
+                given.append(reply.json())
+
+    with ThreadPoolExecutor(6) as pool:
+        storms = [pool.submit(storm) for _ in range(6)]
+        for _ in range(10):
+            count = len(given)
+            wait_until(lambda count=count: len(given) > count + 6, "logins", 20.0, 0.01)
+            assert admin.user(sub, "/disable").status == 204
+            answered = list(given)
+            for tokens in answered[-20:]:
+                assert service.api.get("/v1/me", token=tokens["access_token"]).status == 401
+                path = "/v1/auth/verify"
+                assert service.api.get(path, token=tokens["access_token"]).status == 401
+            assert _count(service, "sessions WHERE revoked_at IS NULL") == 0
+            assert admin.user(sub, "/enable").status == 204
+        over.set()
+        for one in storms:
+            one.result()
+
+
 def test_roles(service, receiver, admin) -> None:
     person, sub = _person(service, receiver)
 
@@ -327,6 +369,15 @@ def test_administrators_do_not_lock_themselves_out(service, receiver, admin) -> 
         assert (refused.status, refused.code) == (409, "own_account")
     assert own.user(sub, "/roles", "PUT", {"roles": ["admin", "support", "x"]}).status == 204
     assert admin.user(sub, "/disable").status == 204
+
+
+def test_an_administrator_without_the_role_is_out(service, receiver, admin) -> None:
+    person, sub = _person(service, receiver)
+    assert admin.user(sub, "/roles", "PUT", {"roles": ["admin"]}).status == 204
+    own = Administrator(service, user_token(service, person.tokens))
+    assert own.get("/users", limit="1").status == 200
+    assert admin.user(sub, "/roles", "PUT", {"roles": []}).status == 204
+    assert own.get("/users", limit="1").status == 401
 
 
 def test_sessions(service, receiver, admin) -> None:

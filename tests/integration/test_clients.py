@@ -10,7 +10,7 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from support.client import Reply
+from support.client import Api, Reply
 from support.clients import (
     TOKEN,
     ask_token,
@@ -547,6 +547,14 @@ def test_a_hundred_at_once(service: Service, reader: str, person: Person) -> Non
     known = claims_of(person.tokens["access_token"])["sub"]
     ids = [f"{i:064d}" for i in range(99)] + [known]
     assert [u["id"] for u in _users(service, reader, "id=" + ",".join(ids))] == [known]
+
+
+def test_a_question_that_is_too_long(service: Service, reader: str) -> None:
+    """Refused by its length, before anything else looks at it."""
+    plain = Api("127.0.0.1", service.port, checked=False)
+    query = "&".join("id=" + "%F0%9F%98%80" * 64 for _ in range(100))
+    assert plain.get(f"/v1/users?{query}", token=reader).status in (414, 431)
+    plain.close()
 
 
 @pytest.mark.parametrize("query", ["?id=%zz", "?id=%ff", "?id=%00", "?%zz=1&id=x"])

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "support/database.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "feed.h"
@@ -246,6 +247,75 @@ static void a_late_commit_is_heard_of(void **state)
     await_verdict(late, REVOCATION_FOUND);
 }
 
+enum { WRITERS = 4, WRITES = 60, WAIT_MS_MAX = 40 };
+
+struct writer {
+    pthread_t thread;
+    struct uuid ids[WRITES];
+    bool undone[WRITES];
+    bool failed;
+};
+
+/* Transactions that stay open for as long as it happens, some of which come to nothing. */
+static void *write_some(void *context)
+{
+    struct writer *self = context;
+    struct pg_options options = test_options;
+    struct pg *pg;
+
+    options.table_count = 0;
+    pg = pg_new(&options);
+    for (size_t i = 0; i < WRITES; i++) {
+        char id[UUID_TEXT_BYTES + 1] = "";
+        struct buf text = buf_over(id, UUID_TEXT_BYTES);
+        char sql[256];
+        uint8_t random[2];
+
+        crypto_random(random, sizeof(random));
+        self->ids[i] = crypto_uuid7(clock_wall_ms());
+        self->undone[i] = random[0] % 5 == 0;
+        codec_uuid(&text, self->ids[i]);
+        (void)snprintf(sql, sizeof(sql),
+                       "BEGIN; INSERT INTO revocations (session_id, expires_at)"
+                       " VALUES ('%s', now() + interval '600 s')",
+                       id);
+        pg_deadline(pg, clock_mono_ms() + POSTGRES_CALL_MS);
+        self->failed = self->failed || pg_execute(pg, sql) != OK;
+        (void)poll(NULL, 0, random[1] % WAIT_MS_MAX);
+        self->failed =
+            self->failed || pg_execute(pg, self->undone[i] ? "ROLLBACK" : "COMMIT") != OK;
+    }
+    pg_free(pg);
+    return NULL;
+}
+
+static void many_writers_in_no_order(void **state)
+{
+    static struct writer writers[WRITERS];
+    size_t committed_count = 0;
+
+    (void)state;
+    start();
+    await_count(&loaded_calls, 1);
+    for (size_t w = 0; w < WRITERS; w++) {
+        writers[w] = (struct writer){.failed = false};
+        assert_int_equal(pthread_create(&writers[w].thread, NULL, write_some, &writers[w]), 0);
+    }
+    for (size_t w = 0; w < WRITERS; w++) {
+        assert_int_equal(pthread_join(writers[w].thread, NULL), 0);
+        assert_false(writers[w].failed);
+    }
+    for (size_t w = 0; w < WRITERS; w++) {
+        for (size_t i = 0; i < WRITES; i++) {
+            if (!writers[w].undone[i]) {
+                await_verdict(writers[w].ids[i], REVOCATION_FOUND);
+                committed_count++;
+            }
+        }
+    }
+    assert_int_equal(revocation_count(set), committed_count);
+}
+
 /* Not again at each read while an old transaction is open. */
 static void changes_are_acted_upon_once(void **state)
 {
@@ -386,6 +456,7 @@ int main(void)
         TEST(nobody_is_asked_before_that),
         TEST(what_others_revoke_is_heard_of),
         TEST(a_late_commit_is_heard_of),
+        TEST(many_writers_in_no_order),
         TEST(changes_are_acted_upon_once),
         TEST(a_cut_connection_is_replaced),
         TEST(without_a_database_it_is_unsure),

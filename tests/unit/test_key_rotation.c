@@ -203,6 +203,24 @@ static void a_key_is_dropped_when_its_tokens_are_dead(void **state)
     assert_signs(self, b);
 }
 
+/* A new system, rolled back within the delay: what may be needed yet is held. */
+static void no_key_is_given_up_before_a_newer_one_is_due(void **state)
+{
+    struct replica *self = started(0, a, NULL);
+
+    (void)state;
+    (void)sync_of(self);
+    take(self, b);
+    (void)sync_of(self);
+    take(self, a);
+    (void)sync_of(self);
+    assert_signs(self, a);
+    assert_int_equal(self->rotation.held.count, 2);
+    age(a, "first_seen_at", "600 s");
+    (void)sync_of(self);
+    assert_int_equal(self->rotation.held.count, 1);
+}
+
 /* Long after its last token nobody has the old key any more: it waits like a new one. */
 static void a_late_roll_back_waits(void **state)
 {
@@ -459,6 +477,7 @@ int main(void)
         TEST(a_new_key_is_known_to_all_before_it_signs),
         TEST(two_rotations_in_a_row_kill_no_key),
         TEST(a_key_is_dropped_when_its_tokens_are_dead),
+        TEST(no_key_is_given_up_before_a_newer_one_is_due),
         TEST(a_late_roll_back_waits),
         TEST(a_roll_back_is_followed_at_once),
         TEST(a_key_that_waits_for_long_stays_published),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "support/database.h"
 
+#include "expiry_store.h"
 #include "revocation_store.h"
 
 enum { TTL_S = 600, SEEN_MAX = 8192 };
@@ -240,6 +241,19 @@ static void what_has_expired_is_not_read(void **state)
     assert_int_equal(read_news(), 1);
 }
 
+static void what_has_expired_is_swept(void **state)
+{
+    int64_t most = 0;
+
+    (void)state;
+    database_do("INSERT INTO revocations (session_id, expires_at)"
+                " SELECT gen_random_uuid(), now() - interval '1 s' FROM generate_series(1, 3)");
+    (void)revoke_session();
+    database_must(expiry_store_sweep(database(), 86400, &most));
+    assert_int_equal(most, 3);
+    assert_int_equal(database_number("SELECT count(*) FROM revocations"), 1);
+}
+
 /* A list of transactions that does not fit: what they and others write may be read twice, and is never
  * missed. */
 static void more_transactions_than_can_be_listed(void **state)
@@ -287,6 +301,7 @@ int main(void)
         TEST(pages_follow_each_other),
         TEST(what_was_undone_is_not_read),
         TEST(what_has_expired_is_not_read),
+        TEST(what_has_expired_is_swept),
         TEST(more_transactions_than_can_be_listed),
     };
 

@@ -14,7 +14,8 @@ from .service import Service
 
 # What the service does by itself: its clockwork, and what a worker says once, as it connects.
 _BY_ITSELF = re.compile(
-    r"outbox_|mail_|expiry_|revocations?_|feed_|clients?_(load|all|read)|SELECT set_config\("
+    r"(outbox|mail|expiry|key|keyring)_|revocation_read|client_all"
+    r"|SELECT 1$|SELECT set_config\("
 )
 
 

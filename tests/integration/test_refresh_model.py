@@ -28,7 +28,7 @@ from support.poll import wait_until
 from support.receiver import Receiver
 from support.refresh_tokens import RefreshForge, parts_of, refresh, send_form, set_back
 from support.secret_files import SecretFiles
-from support.service import Service
+from support.service import Service, run_command
 from support.stats import report
 
 WALKS, STEPS = 50, 50
@@ -231,13 +231,16 @@ def _machine(world: World) -> type[RuleBasedStateMachine]:
         def disable_for_a_while(self, pick: int, which: int, replica: str, key: str | None) -> None:
             world.steps["disable"] += 1
             session = self._picked(pick)
-            status = "UPDATE users SET status = %s WHERE id = %s"
-            self.database.execute(status, ["disabled", self.user_id])
+            self._operate("disable")
+            for one in self.known:
+                if one.live:
+                    world.revoked[one.sid] += 1
+                one.ended = True
             reply = world.api(replica).post("/v1/login", self.person.credentials)
             assert reply.code == "invalid_credentials", reply
             token = session.tokens[which % len(session.tokens)]
             self._assert_refused(refresh(world.api(replica), token, key))
-            self.database.execute(status, ["active", self.user_id])
+            self._operate("enable")
 
         @invariant()
         def rows_are_what_the_model_says(self) -> None:
@@ -253,6 +256,11 @@ def _machine(world: World) -> type[RuleBasedStateMachine]:
             )
             for sid, _generation, _ended, digest in rows:
                 assert digest == parts_of(current[sid]).digest
+
+        def _operate(self, what: str) -> None:
+            environment = {"US_DATABASE_URL": world.url}
+            done = run_command("user", what, self.person.email, environment=environment)
+            assert done.returncode == 0, done.stderr
 
         def _picked(self, pick: int) -> Session:
             """Mostly one that lives: of those that have ended there is little to tell."""

@@ -6,7 +6,7 @@ usage: common_passwords.py frequency_lists.js OUT.c OUT.h
 
 Takes the list `passwords` of the npm package zxcvbn. Those that are too short by themselves count
 where a password repeats one; the shortest are left out, since they are parts of too many. All are
-lower case and ASCII, so that they are their own case-folded NFC form, which a password is compared by.
+lower case and ASCII, and so their own case-folded NFC form, which a password is compared by.
 """
 
 import hashlib

@@ -15,8 +15,10 @@ from support.journey import (
     confirmed_person,
     login,
     mail_token,
+    new_password,
     new_person,
     register,
+    reset_token,
 )
 from support.receiver import Receiver
 from support.refresh_tokens import execute, send_form
@@ -29,6 +31,7 @@ from support.token_places import (
     ONE_TIME,
     PLACES,
     REFRESH,
+    RESET,
     Case,
     Place,
 )
@@ -45,7 +48,7 @@ class World:
     actor: Person
     other: Person
     client: dict[str, Any]
-    spare: str  # a one-time token that is never used up
+    spares: dict[str, str]  # one-time tokens that are never used up
 
     @property
     def other_sub(self) -> str:
@@ -62,6 +65,7 @@ def world(service: Service, receiver: Receiver) -> World:
     )
     client = create_client(service, "reader", "--audience", "shop", "--scope", "users:read")
     pending = new_person("pending")
+    forgetful = confirmed_person(service.api, receiver, "forgetful")
     register(service.api, pending)
     return World(
         service,
@@ -69,7 +73,10 @@ def world(service: Service, receiver: Receiver) -> World:
         actor,
         confirmed_person(service.api, receiver, "other"),
         client,
-        mail_token(receiver, pending.email),
+        {
+            ONE_TIME: mail_token(receiver, pending.email),
+            RESET: reset_token(service.api, receiver, forgetful.email),
+        },
     )
 
 
@@ -89,8 +96,11 @@ def _token(world: World, kind: str, fits: bool) -> tuple[str, str]:
     api = world.service.api
     if kind == CLIENT:
         return client_token(api, world.client), world.actor.password
-    if kind == ONE_TIME and not fits:
-        return world.spare, world.actor.password
+    if kind in world.spares and not fits:
+        return world.spares[kind], world.actor.password
+    if kind == RESET:
+        person = confirmed_person(api, world.receiver, "forgetful")
+        return reset_token(api, world.receiver, person.email), new_password()
     if kind == ONE_TIME:
         person = new_person("fresh")
         register(api, person)

@@ -9,12 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-ACCESS, ADMIN, CLIENT, REFRESH, ONE_TIME = CLASSES = (
+ACCESS, ADMIN, CLIENT, REFRESH, ONE_TIME, RESET = CLASSES = (
     "access",
     "admin",
     "client",
     "refresh",
     "one-time",
+    "reset",
 )
 
 
@@ -100,6 +101,9 @@ PLACES: dict[tuple[str, str], list[Place]] = {
     ("POST", "/v1/email-verification/confirm"): [
         _in_body((ONE_TIME,), lambda c: {"token": c.token, "password": c.password})
     ],
+    ("POST", "/v1/password-reset/confirm"): [
+        _in_body((RESET,), lambda c: {"token": c.token, "new_password": c.password})
+    ],
     ("POST", "/v1/refresh"): [_in_body((REFRESH,), lambda c: {"refresh_token": c.token})],
     ("POST", "/v1/logout"): [
         _in_body((REFRESH,), lambda c: {"refresh_token": c.token}),
@@ -121,6 +125,9 @@ PLACES: dict[tuple[str, str], list[Place]] = {
     ("DELETE", "/v1/me/sessions"): _user(),
     ("DELETE", "/v1/me/sessions/{id}"): _user(path=lambda c: f"/v1/me/sessions/{c.session}"),
     ("POST", "/v1/me/reauth"): _user(lambda c: {"password": c.password}),
+    ("POST", "/v1/me/password"): _user(
+        lambda c: {"current_password": c.password, "new_password": c.password}
+    ),
     ("GET", "/v1/users"): [_by_bearer((CLIENT,), path=lambda c: f"/v1/users?id={c.user}")],
     # Forward authentication takes whatever counts, as long as `aud` asks for nobody.
     ("GET", "/v1/auth/verify"): [
@@ -162,6 +169,7 @@ PLACES: dict[tuple[str, str], list[Place]] = {
         for route in (
             ("POST", "/v1/register"),
             ("POST", "/v1/email-verification"),
+            ("POST", "/v1/password-reset"),
             ("POST", "/v1/login"),
             ("GET", "/.well-known/jwks.json"),
             ("GET", "/.well-known/oauth-authorization-server"),

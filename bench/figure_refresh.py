@@ -31,7 +31,7 @@ from world import CHEAP_HASH, Client, World
 ROUNDS = 5
 # Divides each number of requests below, so that no token is presented twice; and is far more than
 # there are connections, so that a token is presented when the one before it was answered.
-SESSIONS = 200
+SESSIONS = 100
 CONNECTIONS = 16
 RATE_PER_S = 200
 COSTED_PER_S = 1000

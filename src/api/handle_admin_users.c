@@ -62,7 +62,7 @@ static enum error read_filter(struct request *request, struct admin_filter *out)
     return OK;
 }
 
-static void write_user(struct request *request, struct json_out *json, const void *items, size_t at)
+static void write_user(struct json_out *json, const void *items, size_t at)
 {
     const struct admin_user *user = (const struct admin_user *)items + at;
 
@@ -74,7 +74,7 @@ static void write_user(struct request *request, struct json_out *json, const voi
     json_member_str_or_null(json, "locale", user->locale);
     json_member_words(json, "roles", user->roles);
     json_member_str(json, "status", user->is_active ? STR("active") : STR("disabled"));
-    json_member_str(json, "created_at", codec_rfc3339_in(request->arena, user->created_ms));
+    json_member_time(json, "created_at", user->created_ms);
     json_object_end(json);
 }
 
@@ -112,7 +112,7 @@ enum error handle_admin_users_get(struct request *request)
 
     TRY(admin_parameter(request, &sub));
     TRY(admin_store_get(request->work.pg, request->arena, sub, &user));
-    write_user(request, &json, &user, 0);
+    write_user(&json, &user, 0);
     return request_reply_json(request, 200, &out);
 }
 

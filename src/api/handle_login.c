@@ -46,7 +46,7 @@ enum error handle_login_reply(struct request *request, const struct session_gran
     json_member_i64(&json, "expires_in", grant->expires_in_s);
     json_member_str(&json, "refresh_token", grant->refresh_token);
     json_member_i64(&json, "refresh_expires_in", grant->refresh_expires_in_s);
-    json_member_str(&json, "session_id", codec_uuid_in(request->arena, grant->session_id));
+    json_member_uuid(&json, "session_id", grant->session_id);
     json_object_end(&json);
     return request_reply_json(request, 200, &out);
 }

@@ -8,18 +8,14 @@
 
 enum { ITEM_BYTES_MAX = 1024 };
 
-static void write_device(struct request *request, struct json_out *json, const void *items,
-                         size_t at)
+static void write_device(struct json_out *json, const void *items, size_t at)
 {
     const struct device *device = (const struct device *)items + at;
-    struct arena *arena = request->arena;
-    struct str refreshed =
-        device->refreshed_ms == 0 ? STR_EMPTY : codec_rfc3339_in(arena, device->refreshed_ms);
 
     json_object(json);
-    json_member_str(json, "id", codec_uuid_in(arena, device->id));
-    json_member_str(json, "created_at", codec_rfc3339_in(arena, device->created_ms));
-    json_member_str_or_null(json, "last_refreshed_at", refreshed);
+    json_member_uuid(json, "id", device->id);
+    json_member_time(json, "created_at", device->created_ms);
+    json_member_time_or_null(json, "last_refreshed_at", device->refreshed_ms);
     json_member_str_or_null(json, "ip", device->ip);
     json_member_str_or_null(json, "user_agent", device->user_agent);
     json_member_bool(json, "current", device->is_current);

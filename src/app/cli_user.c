@@ -14,7 +14,7 @@ static struct administration rules_of(const struct tool *self)
 {
     return (struct administration){
         .published = self->config.events,
-        .revocation_ttl_s = self->config.access_token_ttl_s + ADMINISTRATION_CLOCKS_APART_S,
+        .revocation_ttl_s = CONFIG_REVOCATION_TTL_S,
     };
 }
 
@@ -166,6 +166,7 @@ static NODISCARD enum error end_begun(struct tool *self)
     struct str before = tool_option(self, "--before");
     int64_t before_ms = 0;
     int64_t ended = 0;
+    enum error error;
 
     if (self->argument_count > 0) {
         return tool_misused(self, "either a user or --all");
@@ -174,7 +175,14 @@ static NODISCARD enum error end_begun(struct tool *self)
         return tool_misused(self, "--before takes a time as in 2026-01-31T23:59:59Z, got \"%.*s\"",
                             STR_ARG(before));
     }
-    TRY(administration_end_begun(&rules, &work, &by, before_ms, &ended));
+    error = administration_end_begun(&rules, &work, &by, before_ms, &ended);
+    if (error == ERR_NO_MATCH) {
+        return tool_fail(self,
+                         "--before takes a time that has passed, by the database's clock; \"%.*s\""
+                         " is still to come",
+                         STR_ARG(before));
+    }
+    TRY(error);
     tool_out_row(&self->out);
     tool_out_i64(&self->out, "ended", ended);
     return OK;

@@ -35,6 +35,9 @@ enum error devices_end_one(const struct session_policy *self, struct work *work,
     struct pg_tx tx;
     enum error error;
 
+    if (!uuid_equal(id, claims->sid)) {
+        TRY(devices_require_fresh(claims));
+    }
     pg_tx_begin(&tx, work->pg);
     if (tells(self)) {
         struct event event = event_session_revoked(work->arena, claims->sub, id, "ended_by_user");

@@ -15,7 +15,8 @@ enum { DEVICES_FRESH_S = 300 }; /* so long after its auth_time a session may do 
 /* ERR_REAUTH_REQUIRED when the password was last proved longer ago. */
 NODISCARD enum error devices_require_fresh(const struct token_claims *claims);
 
-/* ERR_NOT_FOUND when it is not one of the user's, or has ended. */
+/* ERR_NOT_FOUND when it is not one of the user's, or has ended; ERR_REAUTH_REQUIRED as above, but for
+ * the acting session itself. */
 NODISCARD enum error devices_end_one(const struct session_policy *self, struct work *work,
                                      const struct token_claims *claims, struct uuid id);
 /* ERR_REAUTH_REQUIRED unless the session is fresh. */

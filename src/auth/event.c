@@ -134,22 +134,13 @@ struct event event_mail(struct arena *arena, enum event_type type, struct str su
     return draft_end(&draft, type, subject);
 }
 
-static void member_uuid(struct json_out *json, const char *name, struct uuid id)
-{
-    char text[UUID_TEXT_BYTES];
-    struct buf buf = buf_over(text, sizeof(text));
-
-    codec_uuid(&buf, id);
-    json_member_str(json, name, buf_str(&buf));
-}
-
 struct event event_session_created(struct arena *arena, struct str subject, struct uuid session_id,
                                    struct str client_id)
 {
     struct draft draft;
 
     draft_begin(&draft, arena);
-    member_uuid(&draft.json, "session_id", session_id);
+    json_member_uuid(&draft.json, "session_id", session_id);
     json_member_str(&draft.json, "client_id", client_id);
     return draft_end(&draft, EVENT_SESSION_CREATED, subject);
 }
@@ -160,7 +151,7 @@ struct event event_session_revoked(struct arena *arena, struct str subject, stru
     struct draft draft;
 
     draft_begin(&draft, arena);
-    member_uuid(&draft.json, "session_id", session_id);
+    json_member_uuid(&draft.json, "session_id", session_id);
     json_member_str(&draft.json, "reason", str_from(reason));
     return draft_end(&draft, EVENT_SESSION_REVOKED, subject);
 }
@@ -171,7 +162,7 @@ struct event event_session_reuse_detected(struct arena *arena, struct str subjec
     struct draft draft;
 
     draft_begin(&draft, arena);
-    member_uuid(&draft.json, "session_id", session_id);
+    json_member_uuid(&draft.json, "session_id", session_id);
     json_member_str(&draft.json, "client_id", client_id);
     return draft_end(&draft, EVENT_SESSION_REUSE_DETECTED, subject);
 }

@@ -20,6 +20,7 @@ static void queue_row(const struct session_policy *self, struct arena *arena, st
         .absolute_ttl_s = self->absolute_ttl_s,
         .ip = request->ip,
         .user_agent = request->user_agent,
+        .revocation_ttl_s = self->revocation_ttl_s,
     };
     session_store_insert(tx, &row);
 }

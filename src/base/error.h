@@ -33,7 +33,8 @@
     X(ERR_UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type")                                        \
     X(ERR_VALIDATION, "validation_failed")                                                         \
     X(ERR_INTERNAL, "internal_error")                                                              \
-    X(ERR_OVERLOADED, "overloaded")   /* a queue is full, or cannot answer in time */              \
+    X(ERR_NO_SIGNING_KEY, "no_signing_key") /* all that the service has are revoked */             \
+    X(ERR_OVERLOADED, "overloaded")         /* a queue is full, or cannot answer in time */        \
     X(ERR_UNAVAILABLE, "unavailable") /* the database is away or too slow; outcome may be unknown */
 
 /* What only the OAuth endpoints answer, in the words of RFC 6749 section 5.2. */

@@ -34,15 +34,17 @@ static const struct pg_statement statements[] = {
     [DEVICE_END_OTHERS] =
         {"device_end_others",
          "WITH " ACTING ", ended AS ("
-         " UPDATE sessions t SET revoked_at = clock_timestamp() FROM acting"
-         " WHERE t.user_id = acting.id AND t.id <> $1 AND t.revoked_at IS NULL"
-         " RETURNING t.id, acting.sub), revoked AS ("
+         " UPDATE sessions t SET revoked_at = clock_timestamp()"
+         " WHERE t.user_id = (SELECT acting.id FROM acting) AND t.id <> $1"
+         " AND t.revoked_at IS NULL"
+         " AND clock_timestamp() < least(t.idle_expires_at, t.absolute_expires_at)"
+         " RETURNING t.id), revoked AS ("
          " INSERT INTO revocations (session_id, expires_at) SELECT ended.id,"
          " clock_timestamp() + $4::bigint * interval '1 second' FROM ended)"
          " INSERT INTO outbox (id, subject, type, is_ordered, data)"
-         " SELECT gen_random_uuid(), ended.sub, 'session.revoked', true,"
+         " SELECT gen_random_uuid(), acting.sub, 'session.revoked', true,"
          " json_build_object('session_id', ended.id, 'reason', 'ended_by_user')::text"
-         " FROM ended WHERE $3"},
+         " FROM ended, acting WHERE $3"},
 };
 
 const struct pg_statements device_store_statements = {

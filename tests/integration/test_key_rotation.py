@@ -393,6 +393,9 @@ class Load:
         self.faults: list[Any] = []
         self.logins = 0
         self.refreshes = 0
+        # Somebody else, whose many logins end none of the sessions that are watched.
+        self._busy = new_person()
+        assert shop.api.post("/v1/register", self._busy.credentials).status == 201
         self._over = threading.Event()
         self._threads = [
             threading.Thread(target=work, args=(replica.api,))
@@ -412,7 +415,7 @@ class Load:
 
     def _log_in(self, api: Api) -> None:
         while not self._over.is_set():
-            reply = api.post("/v1/login", self.shop.person.credentials)
+            reply = api.post("/v1/login", self._busy.credentials)
             self.logins += 1
             if reply.status != 200:
                 self.faults.append(reply)

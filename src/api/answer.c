@@ -119,9 +119,9 @@ static void write_problem(struct request *request, enum error error, struct str 
         http_response_header(&request->response, "Allow", allow);
     }
     if (problem->status == 429) {
-        http_response_header(&request->response, "Retry-After",
-                             arena_printf(request->arena, "%lld",
-                                          (long long)request->work.retry_after_s));
+        http_response_header(
+            &request->response, "Retry-After",
+            arena_printf(request->arena, "%lld", (long long)request->work.retry_after_s));
     }
     if (problem->status == 503) {
         unsigned seconds = request->lane == API_INLINE

@@ -35,20 +35,14 @@ static enum error commit(struct work *work, struct pg_tx *tx)
     return pg_tx_commit(tx);
 }
 
-/* The host of the public URL: what the app shows beside the address. */
+/* The host of the public URL, without a port: what the app shows beside the address. Apps take a colon
+ * for the end of it. */
 static struct str issuer_name(struct str url)
 {
-    size_t at;
-
-    while (str_find(url, '/', &at) && at + 1 < url.len) {
-        const bool is_scheme = at > 0 && url.ptr[at - 1] == ':';
-
-        if (!is_scheme && at > 0) {
-            return str_sub(url, 0, at);
-        }
-        url = str_sub(url, at + 1, url.len);
-    }
-    return url;
+    (void)str_cut(&url, '/');
+    (void)str_cut(&url, '/');
+    url = str_cut(&url, '/');
+    return str_cut(&url, ':');
 }
 
 enum error mfa_begin(const struct accounts *self, struct work *work,

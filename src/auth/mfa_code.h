@@ -15,7 +15,11 @@
 #include "mfa_store.h"
 #include "work.h"
 
-enum { MFA_CODE_CODEPOINTS_MAX = 64, MFA_CODE_RECOVERY_COUNT = 10, MFA_CODE_RECOVERY_TEXT_BYTES = 30 };
+enum {
+    MFA_CODE_CODEPOINTS_MAX = 64,
+    MFA_CODE_RECOVERY_COUNT = 10,
+    MFA_CODE_RECOVERY_TEXT_BYTES = 30
+};
 
 /* A code that is right, and not used yet. */
 struct mfa_code_proof {

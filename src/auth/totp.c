@@ -153,8 +153,8 @@ enum error totp_seal(const struct keyring *keyring, struct arena *arena, struct 
     crypto_seal_close(&seal, bytes_of(secret), sealed);
     *out = (struct mfa_secret){
         .kid = kid,
-        .nonce = arena_copy(arena, (struct str){(const char *)seal.nonce.bytes,
-                                                sizeof(seal.nonce.bytes)}),
+        .nonce = arena_copy(arena,
+                            (struct str){(const char *)seal.nonce.bytes, sizeof(seal.nonce.bytes)}),
         .sealed = arena_copy(arena, (struct str){(const char *)sealed, sizeof(sealed)}),
     };
     return arena_overflowed(arena) ? ERR_NO_SPACE : OK;

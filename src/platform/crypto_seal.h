@@ -11,7 +11,11 @@
 
 #include "crypto.h"
 
-enum { CRYPTO_SEAL_NONCE_BYTES = 12, CRYPTO_SEAL_TAG_BYTES = 16, CRYPTO_SEAL_TEXT_BYTES_MAX = 4096 };
+enum {
+    CRYPTO_SEAL_NONCE_BYTES = 12,
+    CRYPTO_SEAL_TAG_BYTES = 16,
+    CRYPTO_SEAL_TEXT_BYTES_MAX = 4096
+};
 
 struct crypto_seal_nonce {
     uint8_t bytes[CRYPTO_SEAL_NONCE_BYTES];

@@ -1,7 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "device_store.h"
 
-enum { DEVICE_LIST, DEVICE_PROOF, DEVICE_PROVE, DEVICE_PROVE_AS, DEVICE_REQUIRE, DEVICE_END_ONE, DEVICE_END_OTHERS };
+enum {
+    DEVICE_LIST,
+    DEVICE_PROOF,
+    DEVICE_PROVE,
+    DEVICE_PROVE_AS,
+    DEVICE_REQUIRE,
+    DEVICE_END_ONE,
+    DEVICE_END_OTHERS
+};
 
 #define ACTING                                                                                     \
     "acting AS ("                                                                                  \

@@ -13,15 +13,16 @@ static const struct pg_statement statements[] = {
          " clock_timestamp() + $6::bigint * interval '1 second'"
          " FROM users u WHERE u.id = $1 AND u.status = 'active' AND u.auth_ver = $2 RETURNING 1"
          ") SELECT expect_one(count(*)) FROM made"},
-    [MFA_LOGIN_GET] = {"mfa_login_get",
-                       "SELECT u.id, coalesce(u.subject, u.id::text), array_to_string(u.roles, ' '),"
-                       " u.auth_ver, u.email_verified_at IS NOT NULL, " USER_STORE_HAS_MFA ","
-                       " l.client_id, array_to_string(l.amr, ' ')"
-                       " FROM mfa_logins l JOIN users u ON u.id = l.user_id"
-                       " WHERE l.id = $1 AND l.expires_at > clock_timestamp()"
-                       " AND u.auth_ver = l.auth_ver AND u.status = 'active'"
-                       " AND " CLIENT_STORE_COUNTS(
-                           "CASE WHEN l.client_id ~ '^[0-9a-f-]{36}$' THEN l.client_id::uuid END")},
+    [MFA_LOGIN_GET] =
+        {"mfa_login_get",
+         "SELECT u.id, coalesce(u.subject, u.id::text), array_to_string(u.roles, ' '),"
+         " u.auth_ver, u.email_verified_at IS NOT NULL, " USER_STORE_HAS_MFA ","
+         " l.client_id, array_to_string(l.amr, ' ')"
+         " FROM mfa_logins l JOIN users u ON u.id = l.user_id"
+         " WHERE l.id = $1 AND l.expires_at > clock_timestamp()"
+         " AND u.auth_ver = l.auth_ver AND u.status = 'active'"
+         " AND " CLIENT_STORE_COUNTS(
+             "CASE WHEN l.client_id ~ '^[0-9a-f-]{36}$' THEN l.client_id::uuid END")},
     [MFA_LOGIN_TAKE] = {"mfa_login_take", "WITH taken AS ("
                                           " DELETE FROM mfa_logins WHERE id = $1 RETURNING 1"
                                           ") SELECT expect_one(count(*)) FROM taken"},

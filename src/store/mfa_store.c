@@ -20,7 +20,8 @@ enum {
 };
 
 /* A change that must match. */
-#define ONE(change) "WITH changed AS (" change " RETURNING 1) SELECT expect_one(count(*)) FROM changed"
+#define ONE(change)                                                                                \
+    "WITH changed AS (" change " RETURNING 1) SELECT expect_one(count(*)) FROM changed"
 
 /* $2 says which of the two kinds is meant. */
 #define FACTOR                                                                                     \
@@ -37,15 +38,18 @@ static const struct pg_statement statements[] = {
                  " secret = excluded.secret, created_at = clock_timestamp()"
                  " WHERE f.confirmed_at IS NULL RETURNING 1"
                  ") SELECT expect_one(count(*)) FROM changed"},
-    /* The array keeps the last ten, the oldest first. */
+    /* The array keeps the last ten, the oldest first, no two alike: each is taken out by its value. */
     [MFA_ATTEMPT] =
         {"mfa_attempt",
          "WITH counted AS ("
          " UPDATE totp_factors f"
-         " SET failed_at = (f.failed_at || t)[cardinality(f.failed_at) - 8 :]"
-         " FROM date_trunc('milliseconds', clock_timestamp()) AS t WHERE " FACTOR
-         " AND (cardinality(f.failed_at) < 10 OR f.failed_at[1] <= t - interval '1 hour')"
-         " RETURNING f.user_id, t, f.kid, f.nonce, f.secret, f.last_step"
+         " SET failed_at = (f.failed_at || greatest("
+         " date_trunc('milliseconds', clock_timestamp()),"
+         " f.failed_at[cardinality(f.failed_at)] + interval '1 millisecond'"
+         " ))[cardinality(f.failed_at) - 8 :] WHERE " FACTOR " AND (cardinality(f.failed_at) < 10"
+         " OR f.failed_at[1] <= clock_timestamp() - interval '1 hour')"
+         " RETURNING f.user_id, f.failed_at[cardinality(f.failed_at)] AS t, f.kid, f.nonce, "
+         "f.secret, f.last_step"
          ") SELECT c.user_id IS NULL, greatest(1, ceil(extract(epoch FROM"
          " f.failed_at[1] + interval '1 hour' - clock_timestamp())))::bigint,"
          " c.t, c.kid, c.nonce, c.secret, c.last_step,"
@@ -84,10 +88,9 @@ static const struct pg_statement statements[] = {
     [MFA_RAISE_ENROLLED] = {"mfa_raise_enrolled",
                             ONE("UPDATE users u SET auth_ver = u.auth_ver + 1 WHERE u.id = $1"
                                 " AND " USER_STORE_HAS_MFA)},
-    [MFA_KEEP] = {"mfa_keep",
-                  ONE("UPDATE sessions SET auth_ver = $2 + 1,"
-                      " amr = coalesce(string_to_array($3, ' '), amr)"
-                      " WHERE id = $1 AND auth_ver = $2 AND revoked_at IS NULL")},
+    [MFA_KEEP] = {"mfa_keep", ONE("UPDATE sessions SET auth_ver = $2 + 1,"
+                                  " amr = coalesce(string_to_array($3, ' '), amr)"
+                                  " WHERE id = $1 AND auth_ver = $2 AND revoked_at IS NULL")},
     [MFA_END_OTHERS] =
         {"mfa_end_others",
          "WITH ended AS ("

@@ -8,11 +8,12 @@ enum { USER_FIND_LOGIN, USER_INSERT, USER_VERIFY_EMAIL, USER_PROFILE, USER_PATCH
     " array_to_string(u.roles, ' '), u.created_at"
 
 static const struct pg_statement statements[] = {
-    [USER_FIND_LOGIN] = {"user_find_login",
-                         "SELECT u.id, coalesce(u.subject, u.id::text), u.password_hash, u.pepper_kid,"
-                         " array_to_string(u.roles, ' '), u.auth_ver, u.status = 'active',"
-                         " u.email_verified_at IS NOT NULL, " USER_STORE_HAS_MFA
-                         " FROM users u WHERE u.email_canonical = $1"},
+    [USER_FIND_LOGIN] =
+        {"user_find_login",
+         "SELECT u.id, coalesce(u.subject, u.id::text), u.password_hash, u.pepper_kid,"
+         " array_to_string(u.roles, ' '), u.auth_ver, u.status = 'active',"
+         " u.email_verified_at IS NOT NULL, " USER_STORE_HAS_MFA
+         " FROM users u WHERE u.email_canonical = $1"},
     [USER_INSERT] =
         {"user_insert",
          "INSERT INTO users (id, email, email_canonical, email_verified_at,"

@@ -72,7 +72,8 @@ static void begin(void)
     assert_int_equal(mfa_begin(&account_service, &work, &by, &enrollment), OK);
     read_secret();
     assert_str_equal(enrollment.secret, totp_secret_text(work.arena, &secret));
-    assert_true(str_starts(enrollment.uri, STR("otpauth://totp/user.example.com:ada%40example.com?")));
+    assert_true(
+        str_starts(enrollment.uri, STR("otpauth://totp/user.example.com:ada%40example.com?")));
 }
 
 static enum error try_enable(struct str code)
@@ -260,7 +261,8 @@ static void a_recovery_code_works_once(void **state)
     }
     assert_int_equal(finish(ask(), str_from(shouted)), OK);
     assert_int_equal(number("SELECT count(*) FROM recovery_codes"), MFA_CODE_RECOVERY_COUNT - 2);
-    assert_int_equal(number("SELECT count(*) FROM audit WHERE type = 'user.recovery_code_used'"), 2);
+    assert_int_equal(number("SELECT count(*) FROM audit WHERE type = 'user.recovery_code_used'"),
+                     2);
     assert_int_equal(number("SELECT cardinality(failed_at)::bigint FROM totp_factors"), 1);
 }
 
@@ -388,13 +390,13 @@ static void an_operator_removes_it(void **state)
 /* In `optional` mode an account may have a factor before its address is verified. */
 static void verifying_an_address_asks_for_a_code(void **state)
 {
-    const struct account_confirmation in = {
-        token_of(ONETIME_VERIFICATION, (struct uuid){{7}}), good_password, origin};
+    struct account_confirmation in = {.password = good_password, .origin = origin};
     struct work work;
     struct session_grant grant;
 
     (void)state;
     enrol();
+    in.token = token_of(ONETIME_VERIFICATION, (struct uuid){{7}});
     database_do("UPDATE users SET email_verified_at = NULL;"
                 "INSERT INTO one_time_tokens (id, user_id, purpose, auth_ver, expires_at)"
                 " SELECT '07000000-0000-0000-0000-000000000000', id, 'verification', auth_ver,"
@@ -409,8 +411,7 @@ static void verifying_an_address_asks_for_a_code(void **state)
 static void what_another_key_sealed_is_sealed_anew(void **state)
 {
     struct keyring *before = account_keyring;
-    struct keyring *both =
-        auth_keyring("{\"current\":\"k2\",\"keys\":{" AUTH_K1 "," AUTH_K2 "}}");
+    struct keyring *both = auth_keyring("{\"current\":\"k2\",\"keys\":{" AUTH_K1 "," AUTH_K2 "}}");
 
     (void)state;
     enrol();

@@ -60,18 +60,10 @@ static void titles_are_those_of_the_status(void **state)
         int status;
         const char *phrase;
     } phrases[] = {
-        {400, "Bad Request"},
-        {401, "Unauthorized"},
-        {403, "Forbidden"},
-        {404, "Not Found"},
-        {405, "Method Not Allowed"},
-        {409, "Conflict"},
-        {413, "Content Too Large"},
-        {415, "Unsupported Media Type"},
-        {422, "Unprocessable Content"},
-        {429, "Too Many Requests"},
-        {500, "Internal Server Error"},
-        {503, "Service Unavailable"},
+        {400, "Bad Request"},       {401, "Unauthorized"},           {403, "Forbidden"},
+        {404, "Not Found"},         {405, "Method Not Allowed"},     {409, "Conflict"},
+        {413, "Content Too Large"}, {415, "Unsupported Media Type"}, {422, "Unprocessable Content"},
+        {429, "Too Many Requests"}, {500, "Internal Server Error"},  {503, "Service Unavailable"},
     };
 
     (void)state;

@@ -9,10 +9,9 @@
 
 enum { PLAN_BYTES_MAX = 32768, NAME_BYTES_MAX = 63 };
 
-static const char *const growing[] = {"users",       "registrations", "one_time_tokens",
-                                      "sessions",    "mail_requests", "outbox",
-                                      "revocations", "audit",         "totp_factors",
-                                      "recovery_codes", "mfa_logins"};
+static const char *const growing[] = {
+    "users",       "registrations", "one_time_tokens", "sessions",       "mail_requests", "outbox",
+    "revocations", "audit",         "totp_factors",    "recovery_codes", "mfa_logins"};
 
 static char plan_memory[PLAN_BYTES_MAX];
 

@@ -25,8 +25,8 @@ static void codes_are_those_of_rfc_6238(void **state)
         int64_t time_s;
         uint32_t code;
     } vectors[] = {
-        {59, 287082},         {1111111109, 81804},  {1111111111, 50471},
-        {1234567890, 5924},   {2000000000, 279037}, {20000000000, 353130},
+        {59, 287082},       {1111111109, 81804},  {1111111111, 50471},
+        {1234567890, 5924}, {2000000000, 279037}, {20000000000, 353130},
     };
     const struct totp_secret secret = vector_secret();
 
@@ -76,8 +76,8 @@ static void a_step_that_was_used_counts_no_more(void **state)
 
 static void only_six_digits_are_a_code(void **state)
 {
-    static const char *const bad[] = {"",        "81804",   "0818040", "08180a", " 81804",
-                                      "-81804",  "+081804", "08180\n", "081805", "０81804"};
+    static const char *const bad[] = {"",       "81804",   "0818040", "08180a", " 81804",
+                                      "-81804", "+081804", "08180\n", "081805", "０81804"};
     int64_t step = 0;
 
     (void)state;
@@ -91,8 +91,13 @@ static void only_six_digits_are_a_code(void **state)
 static void base32_is_that_of_rfc_4648(void **state)
 {
     static const char *const vectors[][2] = {
-        {"", ""},           {"f", "MY"},          {"fo", "MZXQ"},         {"foo", "MZXW6"},
-        {"foob", "MZXW6YQ"}, {"fooba", "MZXW6YTB"}, {"foobar", "MZXW6YTBOI"},
+        {"", ""},
+        {"f", "MY"},
+        {"fo", "MZXQ"},
+        {"foo", "MZXW6"},
+        {"foob", "MZXW6YQ"},
+        {"fooba", "MZXW6YTB"},
+        {"foobar", "MZXW6YTBOI"},
     };
 
     (void)state;
@@ -198,10 +203,10 @@ static void sealing_is_aes_256_gcm(void **state)
         0xa6, 0xb5, 0x25, 0xb1, 0x6a, 0xed, 0xf5, 0xaa, 0x0d, 0xe6, 0x57, 0xba, 0x63, 0x7b, 0x39};
     static const uint8_t tag[16] = {0x76, 0xfc, 0x6e, 0xce, 0x0f, 0x4e, 0x17, 0x68,
                                     0xcd, 0xdf, 0x88, 0x53, 0xbb, 0x2d, 0x55, 0x1b};
-    static const struct crypto_key key = {
-        {0xfe, 0xff, 0xe9, 0x92, 0x86, 0x65, 0x73, 0x1c, 0x6d, 0x6a, 0x8f, 0x94, 0x67, 0x30, 0x83,
-         0x08, 0xfe, 0xff, 0xe9, 0x92, 0x86, 0x65, 0x73, 0x1c, 0x6d, 0x6a, 0x8f, 0x94, 0x67, 0x30,
-         0x83, 0x08}};
+    static const struct crypto_key key = {{0xfe, 0xff, 0xe9, 0x92, 0x86, 0x65, 0x73, 0x1c,
+                                           0x6d, 0x6a, 0x8f, 0x94, 0x67, 0x30, 0x83, 0x08,
+                                           0xfe, 0xff, 0xe9, 0x92, 0x86, 0x65, 0x73, 0x1c,
+                                           0x6d, 0x6a, 0x8f, 0x94, 0x67, 0x30, 0x83, 0x08}};
     static const uint8_t bound[20] = {0xfe, 0xed, 0xfa, 0xce, 0xde, 0xad, 0xbe, 0xef, 0xfe, 0xed,
                                       0xfa, 0xce, 0xde, 0xad, 0xbe, 0xef, 0xab, 0xad, 0xda, 0xd2};
     const struct crypto_seal seal = {

@@ -75,18 +75,17 @@ static void make_validity(struct authority *self, const struct config *config)
 }
 
 /* What everybody would put into a password of this service. */
-static void name_service(struct passwords *passwords, const struct config *config,
-                         struct arena *arena)
+static void name_service(struct passwords *self, const struct config *config, struct arena *arena)
 {
     static const struct str always[] = {{"mallhive", 8}, {"user-service", 12}, {"userservice", 11}};
 
     for (size_t i = 0; i < sizeof(always) / sizeof(always[0]); i++) {
-        password_policy_word(passwords, arena, always[i]);
+        password_policy_word(self, arena, always[i]);
     }
     for (size_t i = 0; i < config->audience.count; i++) {
-        password_policy_word(passwords, arena, config->audience.items[i]);
+        password_policy_word(self, arena, config->audience.items[i]);
     }
-    password_policy_url(passwords, arena, config->public_url);
+    password_policy_url(self, arena, config->public_url);
 }
 
 static void make_accounts(struct authority *self, const struct config *config, struct arena *arena)

@@ -15,8 +15,10 @@ from support.journey import (
     confirmed_person,
     login,
     mail_token,
+    new_password,
     new_person,
     register,
+    reset_token,
 )
 from support.mfa import Authenticator, enrol, forget_uses, pretend, unenrol
 from support.receiver import Receiver
@@ -31,6 +33,7 @@ from support.token_places import (
     ONE_TIME,
     PLACES,
     REFRESH,
+    RESET,
     Case,
     Place,
 )
@@ -49,7 +52,7 @@ class World:
     guarded: Person  # has a second factor
     authenticator: Authenticator
     client: dict[str, Any]
-    spare: str  # a one-time token that is never used up
+    spares: dict[str, str]  # one-time tokens that are never used up
 
     @property
     def other_sub(self) -> str:
@@ -66,6 +69,7 @@ def world(service: Service, receiver: Receiver) -> World:
     )
     client = create_client(service, "reader", "--audience", "shop", "--scope", "users:read")
     pending = new_person("pending")
+    forgetful = confirmed_person(service.api, receiver, "forgetful")
     register(service.api, pending)
     guarded = confirmed_person(service.api, receiver, "guarded")
     authenticator, _ = enrol(service.api, guarded.tokens["access_token"])
@@ -77,7 +81,10 @@ def world(service: Service, receiver: Receiver) -> World:
         guarded,
         authenticator,
         client,
-        mail_token(receiver, pending.email),
+        {
+            ONE_TIME: mail_token(receiver, pending.email),
+            RESET: reset_token(service.api, receiver, forgetful.email),
+        },
     )
 
 
@@ -102,8 +109,11 @@ def _token(world: World, kind: str, fits: bool) -> tuple[str, str]:
         reply = api.post("/v1/login", world.guarded.credentials)
         assert reply.code == "mfa_required", reply
         return reply.json()["mfa_token"], world.guarded.password
-    if kind == ONE_TIME and not fits:
-        return world.spare, world.actor.password
+    if kind in world.spares and not fits:
+        return world.spares[kind], world.actor.password
+    if kind == RESET:
+        person = confirmed_person(api, world.receiver, "forgetful")
+        return reset_token(api, world.receiver, person.email), new_password()
     if kind == ONE_TIME:
         person = new_person("fresh")
         register(api, person)

@@ -9,12 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-ACCESS, ADMIN, CLIENT, REFRESH, ONE_TIME, MFA = CLASSES = (
+ACCESS, ADMIN, CLIENT, REFRESH, ONE_TIME, RESET, MFA = CLASSES = (
     "access",
     "admin",
     "client",
     "refresh",
     "one-time",
+    "reset",
     "mfa",
 )
 
@@ -103,8 +104,7 @@ PLACES: dict[tuple[str, str], list[Place]] = {
         _in_body((ONE_TIME,), lambda c: {"token": c.token, "password": c.password})
     ],
     ("POST", "/v1/password-reset/confirm"): [
-        # A token of a registration is for another purpose.
-        _in_body((), lambda c: {"token": c.token, "new_password": "a long and winding password"})
+        _in_body((RESET,), lambda c: {"token": c.token, "new_password": c.password})
     ],
     ("POST", "/v1/login/mfa"): [_in_body((MFA,), lambda c: {"mfa_token": c.token, "code": c.code})],
     ("POST", "/v1/refresh"): [_in_body((REFRESH,), lambda c: {"refresh_token": c.token})],
@@ -177,8 +177,8 @@ PLACES: dict[tuple[str, str], list[Place]] = {
         for route in (
             ("POST", "/v1/register"),
             ("POST", "/v1/email-verification"),
-            ("POST", "/v1/login"),
             ("POST", "/v1/password-reset"),
+            ("POST", "/v1/login"),
             ("GET", "/.well-known/jwks.json"),
             ("GET", "/.well-known/oauth-authorization-server"),
             ("GET", "/.well-known/openid-configuration"),

@@ -5,6 +5,7 @@
 #include "form_in.h"
 #include "handlers.h"
 #include "json_out.h"
+#include "mfa_removal.h"
 #include "roles.h"
 
 enum { USER_BYTES_MAX = 3072 };
@@ -136,6 +137,18 @@ enum error handle_admin_users_enable(struct request *request)
 
     TRY(admin_parameter(request, &sub));
     TRY(administration_enable(&rules, &request->work, &by, sub));
+    request_reply_empty(request, 204);
+    return OK;
+}
+
+enum error handle_admin_users_mfa_remove(struct request *request)
+{
+    struct administration rules = admin_rules(request);
+    struct administrator by = admin_actor(request);
+    struct str sub = STR_EMPTY;
+
+    TRY(admin_parameter(request, &sub));
+    TRY(mfa_removal_remove(&rules, &request->work, &by, sub));
     request_reply_empty(request, 204);
     return OK;
 }

@@ -35,6 +35,11 @@ void handle_login_register_metrics(void)
     metrics_register(&logins, 1);
 }
 
+void handle_login_count(enum error error)
+{
+    metric_count(&logins, error_code(error), NULL, NULL);
+}
+
 enum error handle_login_reply(struct request *request, const struct session_grant *grant)
 {
     struct buf out = buf_in(request->arena, 6144);
@@ -74,7 +79,7 @@ enum error handle_login(struct request *request)
     struct session_grant grant = {0};
     enum error error = log_in(request, &grant);
 
-    metric_count(&logins, error_code(error), NULL, NULL);
+    handle_login_count(error);
     TRY(error);
     return handle_login_reply(request, &grant);
 }

@@ -4,6 +4,7 @@
 #include "devices.h"
 #include "handlers.h"
 #include "json_out.h"
+#include "mfa_code.h"
 #include "page.h"
 
 enum { ITEM_BYTES_MAX = 1024 };
@@ -77,15 +78,17 @@ enum error handle_me_sessions_end_others(struct request *request)
 
 struct reauth_body {
     struct str password;
+    struct str code;
 };
 
 static const struct json_field reauth_fields[] = {
     JSON_TEXT(struct reauth_body, password, 1, PASSWORD_CODEPOINTS_MAX, JSON_REQUIRED),
+    JSON_TEXT(struct reauth_body, code, 1, MFA_CODE_CODEPOINTS_MAX, JSON_OPTIONAL),
 };
 
 const struct route_body handle_me_sessions_reauth_body = {
     .fields = reauth_fields,
-    .count = 1,
+    .count = sizeof(reauth_fields) / sizeof(reauth_fields[0]),
     .struct_bytes = sizeof(struct reauth_body),
 };
 
@@ -93,11 +96,17 @@ enum error handle_me_sessions_reauth(struct request *request)
 {
     const struct accounts *accounts = request->api->options.accounts;
     const struct reauth_body *body = request->body;
+    const struct devices_reauthentication in = {
+        .claims = &request->claims,
+        .password = body->password,
+        .code = body->code,
+        .origin = request_origin(request, request->claims.client_id),
+    };
     struct buf out = buf_in(request->arena, TOKEN_BYTES_MAX + 256);
     struct json_out json = json_out_to(&out);
     struct str token = STR_EMPTY;
 
-    TRY(devices_reauthenticate(accounts, &request->work, &request->claims, body->password, &token));
+    TRY(devices_reauthenticate(accounts, &request->work, &in, &token));
     json_object(&json);
     json_member_str(&json, "access_token", token);
     json_member_str(&json, "token_type", STR("Bearer"));

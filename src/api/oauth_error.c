@@ -23,7 +23,10 @@ static const struct problem errors[] = {
     {ERR_MFA_ENROLLMENT_REQUIRED, 400, "mfa_enrollment_required",
      "administration asks for a second factor, and this user has none yet", LOG_INFO},
     {ERR_REAUTH_REQUIRED, 400, "reauth_required",
-     "the login is too old for administration: POST /v1/me/reauth, then try again", LOG_INFO},
+     "the login is too old for administration, or had no code: POST /v1/me/reauth with password "
+     "and "
+     "code, then try again",
+     LOG_INFO},
     {ERR_UNSUPPORTED_TOKEN_TYPE, 400, "unsupported_token_type",
      "a client's own token lives for minutes and cannot be revoked; disable the client", LOG_INFO},
     {ERR_INVALID_CLIENT, 401, "invalid_client", "no client has this id and secret", LOG_INFO},

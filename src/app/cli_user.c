@@ -2,6 +2,7 @@
 #include "cli_commands.h"
 
 #include "email.h"
+#include "mfa_removal.h"
 #include "rfc3339.h"
 #include "roles.h"
 
@@ -206,6 +207,18 @@ static NODISCARD enum error run_revoke_sessions(struct tool *self)
     return show_again(self, user.sub);
 }
 
+static NODISCARD enum error run_mfa_remove(struct tool *self)
+{
+    struct administration rules = rules_of(self);
+    struct administrator by = operator_of(self);
+    struct work work = work_of(self);
+    struct admin_user user;
+
+    TRY(find_user(self, &user));
+    TRY(mfa_removal_remove(&rules, &work, &by, user.sub));
+    return show_again(self, user.sub);
+}
+
 static const struct tool_command commands[] = {
     {
         .name = "show",
@@ -251,6 +264,15 @@ static const struct tool_command commands[] = {
         .arguments_min = 1,
         .arguments_max = 1,
         .run = run_enable,
+    },
+    {
+        .name = "mfa-remove",
+        .usage = "EMAIL|ID",
+        .summary = "Remove a lost second factor; sessions end and the owner is told.",
+        .examples = "user-service user mfa-remove ada@example.com\n",
+        .arguments_min = 1,
+        .arguments_max = 1,
+        .run = run_mfa_remove,
     },
     {
         .name = "revoke-sessions",

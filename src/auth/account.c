@@ -4,6 +4,7 @@
 #include "clock.h"
 #include "credential.h"
 #include "mail_store.h"
+#include "mfa_login.h"
 #include "one_time_store.h"
 #include "onetime.h"
 #include "outbox.h"
@@ -217,7 +218,8 @@ static enum error confirm_address(const struct accounts *self, struct work *work
     TRY(check_password(self, work, in->password, &record));
 
     struct session_request request = session_of(&holder.user, &in->origin);
-    struct session_grant grant;
+    struct session_grant grant = {0};
+    struct str mfa_token = STR_EMPTY;
     struct pg_tx tx;
 
     pg_tx_begin(&tx, work->pg);
@@ -227,8 +229,13 @@ static enum error confirm_address(const struct accounts *self, struct work *work
     }
     one_time_store_take(&tx, id);
     user_store_verify_email(&tx, holder.user.id, holder.user.auth_ver);
-    TRY(session_open(self->sessions, work, &tx, &request, &grant));
+    TRY(holder.user.has_mfa ? mfa_login_queue(self, work, &tx, &request, &mfa_token)
+                            : session_open(self->sessions, work, &tx, &request, &grant));
     TRY(commit_confirmation(work, &tx));
+    if (holder.user.has_mfa) {
+        work->mfa_token = mfa_token;
+        return ERR_MFA_REQUIRED;
+    }
     *out = grant;
     return OK;
 }
@@ -246,6 +253,7 @@ enum error account_confirm(const struct accounts *self, struct work *work,
     case ONETIME_VERIFICATION:
         return confirm_address(self, work, in, id, out);
     case ONETIME_RESET:
+    case ONETIME_MFA:
     case ONETIME_PURPOSE_COUNT:
         break;
     }
@@ -274,6 +282,9 @@ enum error account_login(const struct accounts *self, struct work *work,
     struct session_grant grant;
     struct pg_tx tx;
 
+    if (user.has_mfa) {
+        return mfa_login_ask(self, work, &request);
+    }
     pg_tx_begin(&tx, work->pg);
     TRY(session_open(self->sessions, work, &tx, &request, &grant));
     enum error error = pg_tx_commit(&tx);

@@ -6,6 +6,7 @@
 #include "clock.h"
 #include "credential_store.h"
 #include "device_store.h"
+#include "devices.h"
 #include "mail_store.h"
 #include "metrics.h"
 #include "onetime.h"
@@ -160,6 +161,9 @@ enum error credential_change(const struct accounts *self, struct work *work,
     struct pg_tx tx;
 
     TRY(credential_store_get(work->pg, work->arena, &acting, &holder));
+    if (holder.user.has_mfa) { /* the new session would be fresh by the password alone */
+        TRY(devices_require_fresh(in->claims));
+    }
     TRY(check_policy(self, work, in->new_password, holder.email, findings));
     current = (struct password_record){holder.user.password_phc, holder.user.pepper_kid};
     TRY(password_verify(self->passwords, work->hasher, work->arena, in->current_password,

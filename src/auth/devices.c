@@ -2,6 +2,7 @@
 #include "devices.h"
 
 #include "clock.h"
+#include "mfa_code.h"
 #include "outbox.h"
 
 static struct user_session acting_of(const struct token_claims *claims)
@@ -77,19 +78,74 @@ enum error devices_end_others(const struct session_policy *self, struct work *wo
     return OK;
 }
 
+/* What the session says from now on. */
+struct proven {
+    int64_t auth_time_s;
+    struct str amr;
+};
+
+static enum error prove_by_password(struct work *work, const struct user_session *acting,
+                                    struct proven *out)
+{
+    int64_t auth_time_ms;
+
+    TRY(device_store_prove(work->pg, acting, &auth_time_ms));
+    *out = (struct proven){auth_time_ms / 1000, STR("pwd")};
+    return OK;
+}
+
+/* The code is used up with what it proves, or not at all. */
+static enum error prove_by_code(const struct accounts *self, struct work *work,
+                                const struct devices_reauthentication *in, struct uuid user_id,
+                                struct proven *out)
+{
+    const struct mfa_code_question question = {
+        .keyring = self->keyring,
+        .user_id = user_id,
+        .code = in->code,
+    };
+    const struct audit_actor by = {in->claims->sub, in->origin.request_id, in->origin.ip};
+    struct user_session acting = acting_of(in->claims);
+    struct mfa_code_proof code;
+    struct pg_tx tx;
+    enum error error;
+
+    if (in->code.len == 0) {
+        return ERR_MFA_REQUIRED;
+    }
+    error = mfa_code_check(work, &question, &code);
+    if (error == ERR_NOT_FOUND) { /* it was removed this moment, and auth_ver has risen */
+        return ERR_UNAUTHENTICATED;
+    }
+    TRY(error);
+    pg_tx_begin(&tx, work->pg);
+    mfa_code_use(&tx, &code, &by);
+    device_store_prove_as(&tx, &acting, code.amr);
+    error = pg_tx_commit(&tx);
+    if (error == ERR_NO_MATCH) {
+        error = explain(work, &acting);
+        return error == ERR_NOT_FOUND ? ERR_INVALID_CODE : error;
+    }
+    TRY(error);
+    *out = (struct proven){clock_wall_s(), code.amr};
+    return OK;
+}
+
 enum error devices_reauthenticate(const struct accounts *self, struct work *work,
-                                  const struct token_claims *claims, struct str password,
+                                  const struct devices_reauthentication *in,
                                   struct str *access_token)
 {
+    const struct token_claims *claims = in->claims;
     struct user_session acting = acting_of(claims);
-    struct device_proof proof;
     struct password_record record;
-    int64_t auth_time_ms;
+    struct device_proof proof;
+    struct proven proven;
 
     TRY(device_store_proof(work->pg, work->arena, &acting, &proof));
     record = (struct password_record){proof.password_phc, proof.pepper_kid};
-    TRY(password_verify(self->passwords, work->hasher, work->arena, password, &record));
-    TRY(device_store_prove(work->pg, &acting, &auth_time_ms));
+    TRY(password_verify(self->passwords, work->hasher, work->arena, in->password, &record));
+    TRY(proof.has_mfa ? prove_by_code(self, work, in, proof.user_id, &proven)
+                      : prove_by_password(work, &acting, &proven));
     const struct token_subject subject = {
         .sub = claims->sub,
         .client_id = claims->client_id,
@@ -97,8 +153,8 @@ enum error devices_reauthenticate(const struct accounts *self, struct work *work
         .auth_ver = claims->auth_ver,
         .roles = proof.roles,
         .scope = STR_EMPTY,
-        .auth_time_s = auth_time_ms / 1000,
-        .amr = STR("pwd"),
+        .auth_time_s = proven.auth_time_s,
+        .amr = proven.amr,
     };
     return token_issue(self->sessions->tokens, work->arena, &subject, access_token);
 }

@@ -23,8 +23,16 @@ NODISCARD enum error devices_end_one(const struct session_policy *self, struct w
 NODISCARD enum error devices_end_others(const struct session_policy *self, struct work *work,
                                         const struct token_claims *claims);
 
-/* Proves the password again: the same session, a new access token with a new auth_time.
- * ERR_INVALID_CREDENTIALS when it is not the password. */
+struct devices_reauthentication {
+    const struct token_claims *claims;
+    struct str password;
+    struct str code; /* empty: none */
+    struct account_origin origin;
+};
+
+/* Proves the password again, and the second factor of who has one: the same session, a new access token
+ * with a new auth_time. ERR_INVALID_CREDENTIALS when it is not the password; only after the right one
+ * ERR_MFA_REQUIRED without a code, ERR_INVALID_CODE and ERR_TOO_MANY_ATTEMPTS as mfa_code_check. */
 NODISCARD enum error devices_reauthenticate(const struct accounts *self, struct work *work,
-                                            const struct token_claims *claims, struct str password,
+                                            const struct devices_reauthentication *in,
                                             struct str *access_token);

@@ -21,6 +21,7 @@ static const struct {
     [EVENT_USER_VERIFIED] = {"user.verified", false, false},
     [EVENT_USER_PASSWORD_RESET_REQUESTED] = {"user.password_reset_requested", true, true},
     [EVENT_USER_PASSWORD_CHANGED] = {"user.password_changed", false, false},
+    [EVENT_USER_MFA_CHANGED] = {"user.mfa_changed", false, false},
     [EVENT_USER_DISABLED] = {"user.disabled", false, false},
     [EVENT_SESSION_CREATED] = {"session.created", false, false},
     [EVENT_SESSION_REVOKED] = {"session.revoked", false, false},
@@ -112,6 +113,20 @@ struct event event_user_password_changed(struct arena *arena, struct str subject
     json_member_str_or_null(&draft.json, "locale", owner->locale);
     json_member_str(&draft.json, "reason", str_from(reason));
     return draft_end(&draft, EVENT_USER_PASSWORD_CHANGED, subject);
+}
+
+struct event event_user_mfa_changed(struct arena *arena, struct str subject,
+                                    const struct event_owner *owner,
+                                    const struct event_mfa_change *change)
+{
+    struct draft draft;
+
+    draft_begin(&draft, arena);
+    json_member_str(&draft.json, "email", owner->email);
+    json_member_str_or_null(&draft.json, "locale", owner->locale);
+    json_member_bool(&draft.json, "enabled", change->enabled);
+    json_member_str(&draft.json, "reason", str_from(change->reason));
+    return draft_end(&draft, EVENT_USER_MFA_CHANGED, subject);
 }
 
 struct event event_user_disabled(struct arena *arena, struct str subject, const char *reason)

@@ -28,6 +28,7 @@ enum keyring_purpose {
     KEYRING_CHAIN,
     KEYRING_ONE_TIME,
     KEYRING_CURSOR,
+    KEYRING_TOTP,
     KEYRING_PURPOSE_COUNT
 };
 

@@ -16,6 +16,7 @@ static const struct pg_statement statements[] = {
     {"expiry_sessions", SWEEP("sessions", "absolute_expires_at")},
     {"expiry_registrations", SWEEP("registrations", "expires_at")},
     {"expiry_one_time_tokens", SWEEP("one_time_tokens", "expires_at")},
+    {"expiry_mfa_logins", SWEEP("mfa_logins", "expires_at")},
     {"expiry_revocations", SWEEP_BEFORE("revocations", "seq", "expires_at", "now()")},
 };
 

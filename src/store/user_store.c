@@ -8,11 +8,12 @@ enum { USER_FIND_LOGIN, USER_INSERT, USER_VERIFY_EMAIL, USER_PROFILE, USER_PATCH
     " array_to_string(u.roles, ' '), u.created_at"
 
 static const struct pg_statement statements[] = {
-    [USER_FIND_LOGIN] = {"user_find_login",
-                         "SELECT id, coalesce(subject, id::text), password_hash, pepper_kid,"
-                         " array_to_string(roles, ' '), auth_ver, status = 'active',"
-                         " email_verified_at IS NOT NULL"
-                         " FROM users WHERE email_canonical = $1"},
+    [USER_FIND_LOGIN] =
+        {"user_find_login",
+         "SELECT u.id, coalesce(u.subject, u.id::text), u.password_hash, u.pepper_kid,"
+         " array_to_string(u.roles, ' '), u.auth_ver, u.status = 'active',"
+         " u.email_verified_at IS NOT NULL, " USER_STORE_HAS_MFA
+         " FROM users u WHERE u.email_canonical = $1"},
     [USER_INSERT] =
         {"user_insert",
          "INSERT INTO users (id, email, email_canonical, email_verified_at,"
@@ -57,6 +58,7 @@ enum error user_store_find_login(struct pg *pg, struct arena *arena, struct str 
         .auth_ver = pg_i64(&rows, 0, 5),
         .is_active = pg_bool(&rows, 0, 6),
         .is_verified = pg_bool(&rows, 0, 7),
+        .has_mfa = pg_bool(&rows, 0, 8),
     };
     return arena_overflowed(arena) ? ERR_NO_SPACE : OK;
 }

@@ -12,7 +12,8 @@ static struct uuid attempt_id;
 static int empty(void **state)
 {
     (void)state;
-    database_do("TRUNCATE outbox, mail_requests, registrations, users, one_time_tokens, sessions");
+    database_do(
+        "TRUNCATE outbox, mail_requests, registrations, users, one_time_tokens, sessions CASCADE");
     attempt_id = crypto_uuid7(clock_wall_ms());
     return 0;
 }

@@ -13,7 +13,7 @@ static struct str written(enum error error, const struct json_findings *findings
     static char memory[PROBLEM_BYTES_MAX];
     struct buf out = buf_over(memory, sizeof(memory));
 
-    problem_write(&out, problem_of(error), request_id, findings);
+    problem_write(&out, problem_of(error), request_id, &(struct problem_more){findings, STR_EMPTY});
     assert_false(out.overflowed);
     return buf_str(&out);
 }
@@ -60,17 +60,10 @@ static void titles_are_those_of_the_status(void **state)
         int status;
         const char *phrase;
     } phrases[] = {
-        {400, "Bad Request"},
-        {401, "Unauthorized"},
-        {403, "Forbidden"},
-        {404, "Not Found"},
-        {405, "Method Not Allowed"},
-        {409, "Conflict"},
-        {413, "Content Too Large"},
-        {415, "Unsupported Media Type"},
-        {422, "Unprocessable Content"},
-        {500, "Internal Server Error"},
-        {503, "Service Unavailable"},
+        {400, "Bad Request"},       {401, "Unauthorized"},           {403, "Forbidden"},
+        {404, "Not Found"},         {405, "Method Not Allowed"},     {409, "Conflict"},
+        {413, "Content Too Large"}, {415, "Unsupported Media Type"}, {422, "Unprocessable Content"},
+        {429, "Too Many Requests"}, {500, "Internal Server Error"},  {503, "Service Unavailable"},
     };
 
     (void)state;

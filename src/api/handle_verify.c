@@ -81,8 +81,12 @@ static bool has_all(struct str words, struct str wanted)
 /* RFC 6750 section 3: in a challenge scopes are separated by spaces, and of these bytes alone. */
 static struct str challenge_scope(struct arena *arena, struct str wanted)
 {
-    struct buf out = buf_in(arena, CHALLENGE_SCOPE_BYTES_MAX);
+    struct buf out;
 
+    if (wanted.ptr == NULL) {
+        return STR_EMPTY;
+    }
+    out = buf_in(arena, CHALLENGE_SCOPE_BYTES_MAX);
     for (size_t i = 0; i < wanted.len; i++) {
         char c = wanted.ptr[i];
 

@@ -32,13 +32,13 @@ enum error mfa_removal_remove(const struct administration *self, struct work *wo
     if (administration_is_own(by, sub)) {
         return ERR_OWN_ACCOUNT;
     }
-    administration_begin(&tx, work, user.sub);
+    administration_begin(&tx, work, by, user.sub);
     mfa_store_raise_enrolled(&tx, user.id);
     mfa_store_remove(&tx, user.id);
     queue_told(self, work, &tx, by, &user);
     administration_end_tokens(self, &tx, &user);
     audit_append(&tx, &by->audit, &entry);
-    error = administration_commit(work, &tx);
+    error = administration_commit(work, &tx, by);
     if (error == ERR_NO_MATCH) { /* there is none */
         return OK;
     }

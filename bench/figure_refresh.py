@@ -31,7 +31,7 @@ from world import CHEAP_HASH, Client, World
 ROUNDS = 5
 # Divides each number of requests below, so that no token is presented twice; and is far more than
 # there are connections, so that a token is presented when the one before it was answered.
-SESSIONS = 200
+SESSIONS = 100
 CONNECTIONS = 16
 RATE_PER_S = 200
 COSTED_PER_S = 1000
@@ -71,7 +71,12 @@ def measure(world: World) -> list[Row]:
     return [
         Row("refresh, CPU of the service", Spread.of(cpu), "µs", digits=0, bound=120),
         Row("refresh, WAL without full-page images", Spread.of(wal), "bytes", digits=0, bound=900),
-        Row("refreshes per second, service and PostgreSQL a core each", Spread.of(flood), "", digits=0),
+        Row(
+            "refreshes per second, service and PostgreSQL a core each",
+            Spread.of(flood),
+            "",
+            digits=0,
+        ),
         Row("refresh p99, idle service", Spread.of(quiet), "ms"),
         Row(f"refresh p99, logins at {STORM_TIMES} times capacity", Spread.of(loaded), "ms"),
         Row("refresh p99, the second / the first", Spread.of(ratio), "×", bound=3),

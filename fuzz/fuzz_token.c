@@ -62,7 +62,8 @@ static void check_signed(struct str input)
     codec_base64url(&token, header);
     buf_append_byte(&token, '.');
     codec_base64url(&token, rest);
-    if (token.overflowed || signing_sign(signers_now(tokens.signers)->signer, buf_str(&token), &signature) != OK) {
+    if (token.overflowed ||
+        signing_sign(signers_now(tokens.signers)->signer, buf_str(&token), &signature) != OK) {
         return;
     }
     buf_append_byte(&token, '.');

@@ -4,9 +4,9 @@
 
 usage: common_passwords.py frequency_lists.js OUT.c OUT.h
 
-Takes the list `passwords` of the npm package zxcvbn. Passwords shorter than the least that
-US_PASSWORD_MIN_LENGTH allows are left out: they are refused as too short. All are lower case and
-ASCII, so that they are their own case-folded NFC form, which is what they are compared with.
+Takes the list `passwords` of the npm package zxcvbn. Those that are too short by themselves count
+where a password repeats one; the shortest are left out, since they are parts of too many. All are
+lower case and ASCII, and so their own case-folded NFC form, which a password is compared by.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ import pathlib
 import re
 import sys
 
-LENGTH_MIN = 8
+LENGTH_MIN = 4
 COUNT_MIN = 10000
 
 HEADER = """\
@@ -44,8 +44,9 @@ def passwords(script):
     found = re.search(r'^\s*passwords: "([^"]*)"\.split\(","\)', script, flags=re.MULTILINE)
     if not found:
         sys.exit("common_passwords: the list is not where it is expected")
-    words = {word for word in found.group(1).split(",") if len(word) >= LENGTH_MIN}
-    # A backslash would be JavaScript's.
+    text = found.group(1).replace("\\'", "'")
+    words = {word for word in text.split(",") if len(word) >= LENGTH_MIN}
+    # Another backslash would be one of JavaScript's.
     odd = [w for w in words if not w.isascii() or w != w.casefold() or "\\" in w]
     if odd or len(words) < COUNT_MIN:
         sys.exit(f"common_passwords: {len(words)} passwords, odd ones: {odd[:5]}")

@@ -67,6 +67,7 @@ OUTSIDE = {
     },
     r"openssl/.*": {
         "platform/crypto.c",
+        "platform/crypto_seal.c",
         "platform/signing.c",
         "platform/signing_import.c",
         "platform/signing_jwk.c",

@@ -67,3 +67,5 @@ CREATE INDEX audit_at ON audit (at);
 CREATE INDEX users_disabled ON users (id) WHERE status = 'disabled';
 CREATE INDEX outbox_dead_seq ON outbox (seq) WHERE dead_at IS NOT NULL;
 CREATE INDEX outbox_held ON outbox (id) WHERE dead_at IS NOT NULL OR parked_at IS NOT NULL;
+-- A user's live sessions, however many have ended: for lists, and for whatever ends all of them.
+CREATE INDEX sessions_live ON sessions (user_id, id) WHERE revoked_at IS NULL;

@@ -50,7 +50,7 @@ struct administrator admin_actor(const struct request *request)
     const struct token_claims *claims = &request->claims;
 
     return (struct administrator){
-        .audit = {claims->sub, request->id, request->client},
+        .audit = {claims->sub, request->id, request->client, claims},
         .own_sub = claims->is_client ? STR_EMPTY : claims->sub,
     };
 }

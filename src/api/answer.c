@@ -78,12 +78,16 @@ static void write_challenge(struct request *request, enum error error)
 
 static void write_document(struct request *request, const struct problem *problem)
 {
+    const struct problem_more more = {
+        .findings = &request->findings,
+        .mfa_token = problem->error == ERR_MFA_REQUIRED ? request->work.mfa_token : STR_EMPTY,
+    };
     struct buf out = buf_in(request->arena, PROBLEM_BYTES_MAX);
 
-    problem_write(&out, problem, request->id, &request->findings);
+    problem_write(&out, problem, request->id, &more);
     if (out.overflowed) { /* the request has filled its arena: the least that is a problem document */
         out = buf_in(request->arena, PROBLEM_BYTES_MIN);
-        problem_write(&out, problem, request->id, &(struct json_findings){0});
+        problem_write(&out, problem, request->id, &(struct problem_more){0});
     }
     request_reply(request, problem->status, STR("application/problem+json"),
                   out.overflowed ? STR_EMPTY : buf_str(&out));

@@ -14,14 +14,13 @@ static const struct json_field query_fields[] = {
     JSON_TEXT(struct audit_filter, request_id, 1, 128, JSON_OPTIONAL),
 };
 
-static void write_entry(struct request *request, struct json_out *json, const void *items,
-                        size_t at)
+static void write_entry(struct json_out *json, const void *items, size_t at)
 {
     const struct audit_row *row = (const struct audit_row *)items + at;
 
     json_object(json);
-    json_member_str(json, "id", codec_uuid_in(request->arena, row->id));
-    json_member_str(json, "at", codec_rfc3339_in(request->arena, row->at_ms));
+    json_member_uuid(json, "id", row->id);
+    json_member_time(json, "at", row->at_ms);
     json_member_str(json, "type", row->type);
     json_member_str(json, "actor", row->actor);
     json_member_str_or_null(json, "subject", row->subject);

@@ -35,26 +35,19 @@ const struct route_body handle_admin_clients_create_body = {
     .struct_bytes = sizeof(struct client_registration),
 };
 
-static struct str time_or_nothing(struct arena *arena, int64_t unix_ms)
-{
-    return unix_ms == 0 ? STR_EMPTY : codec_rfc3339_in(arena, unix_ms);
-}
-
-static void write_client(struct request *request, struct json_out *json, const void *items,
-                         size_t at)
+static void write_client(struct json_out *json, const void *items, size_t at)
 {
     const struct client_row *row = (const struct client_row *)items + at;
-    struct arena *arena = request->arena;
 
     json_object(json);
-    json_member_str(json, "client_id", codec_uuid_in(arena, row->id));
+    json_member_uuid(json, "client_id", row->id);
     json_member_str(json, "name", row->name);
     json_member_bool(json, "public", row->is_public);
     json_member_words(json, "audience", row->audience);
     json_member_words(json, "scope", row->scope);
-    json_member_str(json, "created_at", codec_rfc3339_in(arena, row->created_ms));
-    json_member_str_or_null(json, "rotated_at", time_or_nothing(arena, row->rotated_ms));
-    json_member_str_or_null(json, "disabled_at", time_or_nothing(arena, row->disabled_ms));
+    json_member_time(json, "created_at", row->created_ms);
+    json_member_time_or_null(json, "rotated_at", row->rotated_ms);
+    json_member_time_or_null(json, "disabled_at", row->disabled_ms);
     json_object_end(json);
 }
 
@@ -66,7 +59,7 @@ static enum error reply_credentials(struct request *request, int status,
     struct json_out json = json_out_to(&out);
 
     json_object(&json);
-    json_member_str(&json, "client_id", codec_uuid_in(request->arena, made->id));
+    json_member_uuid(&json, "client_id", made->id);
     json_member_str_or_null(&json, "client_secret", made->secret);
     json_object_end(&json);
     return request_reply_json(request, status, &out);
@@ -110,7 +103,7 @@ enum error handle_admin_clients_get(struct request *request)
 
     TRY(id_of(request, &id));
     TRY(client_store_get(request->work.pg, request->arena, id, &row));
-    write_client(request, &json, &row, 0);
+    write_client(&json, &row, 0);
     return request_reply_json(request, 200, &out);
 }
 

@@ -58,23 +58,22 @@ static int64_t seq_of(const struct keyset *keyset)
     return seq;
 }
 
-static void write_letter(struct request *request, struct json_out *json, const void *items,
-                         size_t at)
+static void write_letter(struct json_out *json, const void *items, size_t at)
 {
     const struct letter *letter = (const struct letter *)items + at;
-    struct arena *arena = request->arena;
+    char memory[96];
+    struct buf type = buf_over(memory, sizeof(memory));
 
+    buf_printf(&type, "com.mallhive.%.*s.v1", STR_ARG(letter->type));
     json_object(json);
-    json_member_str(json, "id", codec_uuid_in(arena, letter->id));
-    json_member_str(json, "type",
-                    arena_printf(arena, "com.mallhive.%.*s.v1", STR_ARG(letter->type)));
+    json_member_uuid(json, "id", letter->id);
+    json_member_str(json, "type", buf_str(&type));
     json_member_str(json, "subject", letter->subject);
     json_member_str(json, "state", letter->is_dead ? STR("dead") : STR("pending"));
     json_member_bool(json, "parked", letter->is_parked);
     json_member_i64(json, "attempts", letter->attempts);
-    json_member_str(json, "created_at", codec_rfc3339_in(arena, letter->created_ms));
-    json_member_str_or_null(json, "due_at",
-                            letter->is_dead ? STR_EMPTY : codec_rfc3339_in(arena, letter->due_ms));
+    json_member_time(json, "created_at", letter->created_ms);
+    json_member_time_or_null(json, "due_at", letter->is_dead ? 0 : letter->due_ms);
     json_member_str_or_null(json, "last_error", letter->last_error);
     json_object_end(json);
 }

@@ -5,6 +5,7 @@
 #include "form_in.h"
 #include "handlers.h"
 #include "json_out.h"
+#include "mfa_removal.h"
 #include "roles.h"
 
 enum { USER_BYTES_MAX = 3072 };
@@ -62,7 +63,7 @@ static enum error read_filter(struct request *request, struct admin_filter *out)
     return OK;
 }
 
-static void write_user(struct request *request, struct json_out *json, const void *items, size_t at)
+static void write_user(struct json_out *json, const void *items, size_t at)
 {
     const struct admin_user *user = (const struct admin_user *)items + at;
 
@@ -74,7 +75,7 @@ static void write_user(struct request *request, struct json_out *json, const voi
     json_member_str_or_null(json, "locale", user->locale);
     json_member_words(json, "roles", user->roles);
     json_member_str(json, "status", user->is_active ? STR("active") : STR("disabled"));
-    json_member_str(json, "created_at", codec_rfc3339_in(request->arena, user->created_ms));
+    json_member_time(json, "created_at", user->created_ms);
     json_object_end(json);
 }
 
@@ -112,7 +113,7 @@ enum error handle_admin_users_get(struct request *request)
 
     TRY(admin_parameter(request, &sub));
     TRY(admin_store_get(request->work.pg, request->arena, sub, &user));
-    write_user(request, &json, &user, 0);
+    write_user(&json, &user, 0);
     return request_reply_json(request, 200, &out);
 }
 
@@ -136,6 +137,18 @@ enum error handle_admin_users_enable(struct request *request)
 
     TRY(admin_parameter(request, &sub));
     TRY(administration_enable(&rules, &request->work, &by, sub));
+    request_reply_empty(request, 204);
+    return OK;
+}
+
+enum error handle_admin_users_mfa_remove(struct request *request)
+{
+    struct administration rules = admin_rules(request);
+    struct administrator by = admin_actor(request);
+    struct str sub = STR_EMPTY;
+
+    TRY(admin_parameter(request, &sub));
+    TRY(mfa_removal_remove(&rules, &request->work, &by, sub));
     request_reply_empty(request, 204);
     return OK;
 }

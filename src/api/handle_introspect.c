@@ -92,7 +92,7 @@ static enum error reply_active(struct request *request, const struct token_claim
     json_member_str(&json, "iss", request->api->options.tokens->issuer);
     json_member_str(&json, "jti", claims->jti);
     if (!claims->is_client) {
-        json_member_str(&json, "sid", codec_uuid_in(request->arena, claims->sid));
+        json_member_uuid(&json, "sid", claims->sid);
         json_member_words(&json, "roles", claims->roles);
         json_member_i64(&json, "auth_time", claims->auth_time_s);
     }

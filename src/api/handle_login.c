@@ -35,6 +35,11 @@ void handle_login_register_metrics(void)
     metrics_register(&logins, 1);
 }
 
+void handle_login_count(enum error error)
+{
+    metric_count(&logins, error_code(error), NULL, NULL);
+}
+
 enum error handle_login_reply(struct request *request, const struct session_grant *grant)
 {
     struct buf out = buf_in(request->arena, 6144);
@@ -46,7 +51,7 @@ enum error handle_login_reply(struct request *request, const struct session_gran
     json_member_i64(&json, "expires_in", grant->expires_in_s);
     json_member_str(&json, "refresh_token", grant->refresh_token);
     json_member_i64(&json, "refresh_expires_in", grant->refresh_expires_in_s);
-    json_member_str(&json, "session_id", codec_uuid_in(request->arena, grant->session_id));
+    json_member_uuid(&json, "session_id", grant->session_id);
     json_object_end(&json);
     return request_reply_json(request, 200, &out);
 }
@@ -74,7 +79,7 @@ enum error handle_login(struct request *request)
     struct session_grant grant = {0};
     enum error error = log_in(request, &grant);
 
-    metric_count(&logins, error_code(error), NULL, NULL);
+    handle_login_count(error);
     TRY(error);
     return handle_login_reply(request, &grant);
 }

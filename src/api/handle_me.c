@@ -34,7 +34,7 @@ enum error handle_me_reply(struct request *request, int status, const struct use
     json_member_str_or_null(&json, "name", profile->name);
     json_member_str_or_null(&json, "locale", profile->locale);
     json_member_words(&json, "roles", profile->roles);
-    json_member_str(&json, "created_at", codec_rfc3339_in(request->arena, profile->created_ms));
+    json_member_time(&json, "created_at", profile->created_ms);
     json_object_end(&json);
     return request_reply_json(request, status, &out);
 }

@@ -4,22 +4,19 @@
 #include "devices.h"
 #include "handlers.h"
 #include "json_out.h"
+#include "mfa_code.h"
 #include "page.h"
 
 enum { ITEM_BYTES_MAX = 1024 };
 
-static void write_device(struct request *request, struct json_out *json, const void *items,
-                         size_t at)
+static void write_device(struct json_out *json, const void *items, size_t at)
 {
     const struct device *device = (const struct device *)items + at;
-    struct arena *arena = request->arena;
-    struct str refreshed =
-        device->refreshed_ms == 0 ? STR_EMPTY : codec_rfc3339_in(arena, device->refreshed_ms);
 
     json_object(json);
-    json_member_str(json, "id", codec_uuid_in(arena, device->id));
-    json_member_str(json, "created_at", codec_rfc3339_in(arena, device->created_ms));
-    json_member_str_or_null(json, "last_refreshed_at", refreshed);
+    json_member_uuid(json, "id", device->id);
+    json_member_time(json, "created_at", device->created_ms);
+    json_member_time_or_null(json, "last_refreshed_at", device->refreshed_ms);
     json_member_str_or_null(json, "ip", device->ip);
     json_member_str_or_null(json, "user_agent", device->user_agent);
     json_member_bool(json, "current", device->is_current);
@@ -81,15 +78,17 @@ enum error handle_me_sessions_end_others(struct request *request)
 
 struct reauth_body {
     struct str password;
+    struct str code;
 };
 
 static const struct json_field reauth_fields[] = {
     JSON_TEXT(struct reauth_body, password, 1, PASSWORD_CODEPOINTS_MAX, JSON_REQUIRED),
+    JSON_TEXT(struct reauth_body, code, 1, MFA_CODE_CODEPOINTS_MAX, JSON_OPTIONAL),
 };
 
 const struct route_body handle_me_sessions_reauth_body = {
     .fields = reauth_fields,
-    .count = 1,
+    .count = sizeof(reauth_fields) / sizeof(reauth_fields[0]),
     .struct_bytes = sizeof(struct reauth_body),
 };
 
@@ -97,14 +96,15 @@ enum error handle_me_sessions_reauth(struct request *request)
 {
     const struct accounts *accounts = request->api->options.accounts;
     const struct reauth_body *body = request->body;
+    const struct devices_reauthentication in = {
+        .claims = &request->claims,
+        .password = body->password,
+        .code = body->code,
+        .origin = request_origin(request, request->claims.client_id),
+    };
     struct buf out = buf_in(request->arena, TOKEN_BYTES_MAX + 256);
     struct json_out json = json_out_to(&out);
     struct str token = STR_EMPTY;
-    const struct devices_proof in = {
-        .claims = &request->claims,
-        .password = body->password,
-        .ip = request->client,
-    };
 
     TRY(devices_reauthenticate(accounts, &request->work, &in, &token));
     json_object(&json);

@@ -32,7 +32,7 @@ static enum error read_ids(struct request *request, struct str *out)
             continue;
         }
         if (count == DIRECTORY_STORE_MAX) {
-            return request_invalid(request, STR("/id"), "too_long", "at most 100 ids at once");
+            return request_invalid(request, STR("/id"), "too_long", "at most 50 ids at once");
         }
         if (count > 0) {
             buf_append_byte(&list, ',');

@@ -27,6 +27,33 @@ static const struct json_field wish_fields[] = {
     JSON_TEXT(struct wish, aud, 1, WISH_CODEPOINTS_MAX, JSON_OPTIONAL),
 };
 
+/* A list without a word: a gateway's variable that was empty. To ask for nothing by it would let every
+ * token of the issuer through. */
+static bool is_blank(struct str list)
+{
+    while (list.len > 0) {
+        if (str_trim(str_cut(&list, ',')).len > 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* A form's parameter without a value counts as left out; of these three it is a mistake, too. */
+static bool has_blank(struct str query)
+{
+    while (query.len > 0) {
+        struct str value = str_cut(&query, '&');
+        struct str name = str_cut(&value, '=');
+
+        if (value.len == 0 && (str_equal(name, STR("scope")) || str_equal(name, STR("role")) ||
+                               str_equal(name, STR("aud")))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool is_for_all(const struct token_claims *claims, struct str audiences)
 {
     while (audiences.len > 0) {
@@ -54,8 +81,12 @@ static bool has_all(struct str words, struct str wanted)
 /* RFC 6750 section 3: in a challenge scopes are separated by spaces, and of these bytes alone. */
 static struct str challenge_scope(struct arena *arena, struct str wanted)
 {
-    struct buf out = buf_in(arena, CHALLENGE_SCOPE_BYTES_MAX);
+    struct buf out;
 
+    if (wanted.ptr == NULL) {
+        return STR_EMPTY;
+    }
+    out = buf_in(arena, CHALLENGE_SCOPE_BYTES_MAX);
     for (size_t i = 0; i < wanted.len; i++) {
         char c = wanted.ptr[i];
 
@@ -138,8 +169,16 @@ enum error handle_verify(struct request *request)
 {
     struct wish wish = {0};
 
+    if (has_blank(http_request_query(request->x))) {
+        return ERR_MALFORMED_REQUEST;
+    }
     TRY(form_in_decode(request->arena, http_request_query(request->x), wish_fields,
                        sizeof(wish_fields) / sizeof(wish_fields[0]), &wish));
+    if ((wish.scope.ptr != NULL && is_blank(wish.scope)) ||
+        (wish.role.ptr != NULL && is_blank(wish.role)) ||
+        (wish.aud.ptr != NULL && is_blank(wish.aud))) {
+        return ERR_MALFORMED_REQUEST;
+    }
     return verify(request, &wish);
 }
 

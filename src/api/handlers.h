@@ -18,6 +18,8 @@ NODISCARD enum error handle_email_verification_confirm(struct request *request);
 extern const struct route_body handle_login_body;
 NODISCARD enum error handle_login(struct request *request);
 void handle_login_register_metrics(void);
+/* What a step of a login came to. */
+void handle_login_count(enum error error);
 /* The answer of every route that starts a session. */
 NODISCARD enum error handle_login_reply(struct request *request, const struct session_grant *grant);
 
@@ -52,6 +54,14 @@ NODISCARD enum error handle_me_sessions_end_others(struct request *request);
 extern const struct route_body handle_me_sessions_reauth_body;
 NODISCARD enum error handle_me_sessions_reauth(struct request *request);
 
+extern const struct route_body handle_mfa_login_body;
+extern const struct route_body handle_mfa_confirm_body;
+NODISCARD enum error handle_mfa_login(struct request *request);
+NODISCARD enum error handle_mfa_begin(struct request *request);
+NODISCARD enum error handle_mfa_confirm(struct request *request);
+NODISCARD enum error handle_mfa_disable(struct request *request);
+NODISCARD enum error handle_mfa_renew_recovery(struct request *request);
+
 extern const struct route_body handle_password_change_body;
 extern const struct route_body handle_password_ask_body;
 extern const struct route_body handle_password_reset_body;
@@ -70,6 +80,7 @@ NODISCARD enum error handle_admin_users_list(struct request *request);
 NODISCARD enum error handle_admin_users_get(struct request *request);
 NODISCARD enum error handle_admin_users_disable(struct request *request);
 NODISCARD enum error handle_admin_users_enable(struct request *request);
+NODISCARD enum error handle_admin_users_mfa_remove(struct request *request);
 extern const struct route_body handle_admin_users_roles_body;
 NODISCARD enum error handle_admin_users_roles(struct request *request);
 NODISCARD enum error handle_admin_sessions_list(struct request *request);

@@ -23,10 +23,15 @@ static const struct problem errors[] = {
     {ERR_MFA_ENROLLMENT_REQUIRED, 400, "mfa_enrollment_required",
      "administration asks for a second factor, and this user has none yet", LOG_INFO},
     {ERR_REAUTH_REQUIRED, 400, "reauth_required",
-     "the login is too old for administration: POST /v1/me/reauth, then try again", LOG_INFO},
+     "the login is too old for administration, or had no code: POST /v1/me/reauth with password "
+     "and "
+     "code, then try again",
+     LOG_INFO},
     {ERR_UNSUPPORTED_TOKEN_TYPE, 400, "unsupported_token_type",
      "a client's own token lives for minutes and cannot be revoked; disable the client", LOG_INFO},
     {ERR_INVALID_CLIENT, 401, "invalid_client", "no client has this id and secret", LOG_INFO},
+    {ERR_NO_SIGNING_KEY, 503, "temporarily_unavailable",
+     "no tokens can be issued: each signing key is revoked, and there is no new one yet", LOG_WARN},
     {ERR_OVERLOADED, 503, "temporarily_unavailable", "too many requests at once; try again later",
      LOG_WARN},
     {ERR_UNAVAILABLE, 503, "temporarily_unavailable",

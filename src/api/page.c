@@ -74,7 +74,7 @@ enum error page_reply(struct request *request, const struct page *page,
     json_key(&json, "items");
     json_array(&json);
     for (size_t i = 0; i < items->found.count; i++) {
-        items->write(request, &json, items->items, i);
+        items->write(&json, items->items, i);
     }
     json_array_end(&json);
     json_member_str_or_null(&json, "next_cursor", next);

@@ -26,7 +26,7 @@ struct page_items {
     struct keyset_found found;
     struct uuid last; /* of the last item; where there is none it is not read */
     size_t item_bytes_max;
-    void (*write)(struct request *request, struct json_out *json, const void *items, size_t at);
+    void (*write)(struct json_out *json, const void *items, size_t at);
 };
 
 NODISCARD enum error page_reply(struct request *request, const struct page *page,

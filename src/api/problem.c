@@ -15,6 +15,14 @@ static const struct problem problems[] = {
      "this needs a valid access token: Authorization: Bearer <access_token>", LOG_INFO},
     {ERR_INVALID_REFRESH_TOKEN, 401, "Unauthorized",
      "this refresh token is not valid, or its session has ended; log in again", LOG_INFO},
+    {ERR_MFA_REQUIRED, 401, "Unauthorized",
+     "the password is right; a code is asked for as well: at login POST /v1/login/mfa with "
+     "mfa_token and code, at /v1/me/reauth send code beside password",
+     LOG_INFO},
+    {ERR_INVALID_MFA_TOKEN, 401, "Unauthorized",
+     "this mfa_token is not valid, was used before, or has expired; log in again", LOG_INFO},
+    {ERR_INVALID_CODE, 401, "Unauthorized",
+     "this is not the code that the authenticator shows now, or it was used before", LOG_INFO},
     {ERR_EMAIL_UNVERIFIED, 403, "Forbidden",
      "the e-mail address is not verified yet; POST /v1/email-verification sends a new mail",
      LOG_INFO},
@@ -31,7 +39,13 @@ static const struct problem problems[] = {
      "a public or disabled client has no secret to rotate; and there are at most 4096 clients",
      LOG_INFO},
     {ERR_OWN_ACCOUNT, 409, "Conflict",
-     "administrators cannot disable themselves or take their own role admin away; another one can",
+     "administrators cannot disable themselves, take their own role admin away or remove their own "
+     "second factor here; another one can",
+     LOG_INFO},
+    {ERR_MFA_ENABLED, 409, "Conflict",
+     "this account has a second factor; DELETE /v1/me/mfa/totp removes it", LOG_INFO},
+    {ERR_MFA_NOT_ENABLED, 409, "Conflict",
+     "this account has no second factor that this could be about; POST /v1/me/mfa/totp begins one",
      LOG_INFO},
     {ERR_EMAIL_TAKEN, 409, "Conflict", "an account with this e-mail address exists", LOG_INFO},
     {ERR_BODY_TOO_LARGE, 413, "Content Too Large", "a body has at most 16384 bytes", LOG_INFO},
@@ -43,6 +57,8 @@ static const struct problem problems[] = {
      "too many attempts; try again after the seconds that Retry-After says", LOG_INFO},
     {ERR_INTERNAL, 500, "Internal Server Error", "something went wrong here; it has been logged",
      LOG_ERROR},
+    {ERR_NO_SIGNING_KEY, 503, "Service Unavailable",
+     "no tokens can be issued: each signing key is revoked, and there is no new one yet", LOG_WARN},
     {ERR_OVERLOADED, 503, "Service Unavailable", "too many requests at once; try again later",
      LOG_WARN},
     {ERR_UNAVAILABLE, 503, "Service Unavailable",
@@ -81,7 +97,7 @@ static void write_findings(struct json_out *json, const struct json_findings *fi
 }
 
 void problem_write(struct buf *out, const struct problem *problem, struct str request_id,
-                   const struct json_findings *findings)
+                   const struct problem_more *more)
 {
     struct json_out json = json_out_to(out);
 
@@ -92,8 +108,11 @@ void problem_write(struct buf *out, const struct problem *problem, struct str re
     json_member_str(&json, "detail", str_from(problem->detail));
     json_member_str(&json, "code", str_from(error_code(problem->error)));
     json_member_str(&json, "request_id", request_id);
-    if (findings->count > 0) {
-        write_findings(&json, findings);
+    if (more->mfa_token.len > 0) {
+        json_member_str(&json, "mfa_token", more->mfa_token);
+    }
+    if (more->findings != NULL && more->findings->count > 0) {
+        write_findings(&json, more->findings);
     }
     json_object_end(&json);
 }

@@ -22,8 +22,12 @@ struct problem {
 
 /* Errors that are not a client's business are ERR_INTERNAL's row. */
 const struct problem *problem_of(enum error error);
-/* The document. `findings` may be empty. */
+/* Members that not every document has (RFC 9457 section 3.2). */
+struct problem_more {
+    const struct json_findings *findings; /* NULL or empty: no errors */
+    struct str mfa_token;                 /* of ERR_MFA_REQUIRED; empty: none */
+};
 void problem_write(struct buf *out, const struct problem *problem, struct str request_id,
-                   const struct json_findings *findings);
+                   const struct problem_more *more);
 /* A status as a metric label; "other" for one that the service never sends. */
 const char *problem_status_label(int status);

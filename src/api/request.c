@@ -16,6 +16,9 @@ enum error request_reply_json(struct request *self, int status, const struct buf
     struct str written;
 
     TRY(buf_finish(body, &written));
+    if (arena_overflowed(self->arena)) {
+        return ERR_NO_SPACE;
+    }
     request_reply(self, status, STR("application/json"), written);
     return OK;
 }

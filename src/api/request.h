@@ -36,7 +36,7 @@ typedef enum error (*request_handler)(struct request *request);
 
 /* The reply; `body` is in the arena or static. */
 void request_reply(struct request *self, int status, struct str content_type, struct str body);
-/* ERR_NO_SPACE when the document did not fit its buffer. */
+/* ERR_NO_SPACE when the document did not fit its buffer, or a text of it the arena. */
 NODISCARD enum error request_reply_json(struct request *self, int status, const struct buf *body);
 void request_reply_empty(struct request *self, int status);
 /* A JSON document that others cache; 304 when the client has it (RFC 9110 section 13.1.2). */

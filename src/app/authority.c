@@ -9,7 +9,6 @@
 enum {
     TRUST_ARENA_BYTES = 512 * 1024,
     REGISTRATION_TTL_S = 86400,
-    CLOCKS_APART_S = 300, /* and what else may keep a token alive for longer than it should be */
 };
 
 struct password_hash_cost authority_hash_cost(const struct config *config)
@@ -70,23 +69,22 @@ static void make_validity(struct authority *self, const struct config *config)
     self->validity = (struct validity){
         .revocations = self->revocations,
         .clients = self->clients,
-        .revocation_ttl_s = config->access_token_ttl_s + CLOCKS_APART_S,
+        .revocation_ttl_s = CONFIG_REVOCATION_TTL_S,
     };
 }
 
 /* What everybody would put into a password of this service. */
-static void name_service(struct passwords *passwords, const struct config *config,
-                         struct arena *arena)
+static void name_service(struct passwords *self, const struct config *config, struct arena *arena)
 {
     static const struct str always[] = {{"mallhive", 8}, {"user-service", 12}, {"userservice", 11}};
 
     for (size_t i = 0; i < sizeof(always) / sizeof(always[0]); i++) {
-        password_policy_word(passwords, arena, always[i]);
+        password_policy_word(self, arena, always[i]);
     }
     for (size_t i = 0; i < config->audience.count; i++) {
-        password_policy_word(passwords, arena, config->audience.items[i]);
+        password_policy_word(self, arena, config->audience.items[i]);
     }
-    password_policy_url(passwords, arena, config->public_url);
+    password_policy_url(self, arena, config->public_url);
 }
 
 static void make_accounts(struct authority *self, const struct config *config, struct arena *arena)
@@ -106,7 +104,7 @@ static void make_accounts(struct authority *self, const struct config *config, s
         .absolute_ttl_s = config->refresh_absolute_ttl_s,
         .grace_s = config->refresh_grace_s,
         .revocations = self->revocations,
-        .revocation_ttl_s = config->access_token_ttl_s + CLOCKS_APART_S,
+        .revocation_ttl_s = CONFIG_REVOCATION_TTL_S,
     };
     self->accounts = (struct accounts){
         .keyring = self->trust.keyring,

@@ -76,6 +76,23 @@ static NODISCARD enum error run_list(struct tool *self)
     return OK;
 }
 
+/* Whether another key could sign: known, not revoked, and new or in use. What the secret holds is not to
+ * be seen from here. */
+static NODISCARD enum error has_other(struct tool *self, struct str kid, bool *out)
+{
+    struct key_rows rows;
+
+    TRY(key_store_list_signing(self->pg, &self->arena, &rows));
+    *out = false;
+    for (size_t i = 0; i < rows.count; i++) {
+        struct str state = state_of(self, &rows.items[i], rows.now_ms);
+
+        *out = *out || (!str_equal(rows.items[i].kid, kid) &&
+                        (str_equal(state, STR("waits")) || str_equal(state, STR("signs"))));
+    }
+    return OK;
+}
+
 static NODISCARD enum error run_revoke(struct tool *self)
 {
     struct str kid = self->arguments[0];
@@ -86,10 +103,12 @@ static NODISCARD enum error run_revoke(struct tool *self)
         .reason = reason.len == 0 ? NULL : arena_terminated(&self->arena, reason),
     };
     struct pg_tx tx;
+    bool is_replaced;
     enum error error;
 
+    TRY(has_other(self, kid, &is_replaced));
     pg_tx_begin(&tx, self->pg);
-    key_store_revoke(&tx, kid, self->config.access_token_ttl_s + KEY_ROTATION_LEEWAY_S);
+    key_store_revoke(&tx, kid, CONFIG_REVOCATION_TTL_S);
     audit_append(&tx, &self->actor, &entry);
     error = pg_tx_commit(&tx);
     if (error == ERR_NO_MATCH) {
@@ -101,7 +120,12 @@ static NODISCARD enum error run_revoke(struct tool *self)
     tool_out_str(&self->out, "kid", kid);
     tool_out_str(&self->out, "state", STR("revoked"));
     tool_say(self, "Replicas refuse its tokens within a second. Services that verify by themselves "
-                   "do so when they read the JWKS again. Put a new key into US_JWT_SECRET.");
+                   "do so when they read the JWKS again.");
+    tool_say(self,
+             is_replaced
+                 ? "Take it out of US_JWT_SECRET."
+                 : "No other key is known that could sign: nobody can log in or refresh until "
+                   "US_JWT_SECRET holds a new one (user-service keys new).");
     return OK;
 }
 
@@ -140,8 +164,10 @@ static const struct tool_command commands[] = {
 const struct tool_group cli_keys = {
     .name = "keys",
     .summary = "Make, list and revoke signing keys.",
-    .about = "States: waits (new, not used yet), signs, verifies (its tokens may be alive), idle, "
-             "revoked.\n",
+    .about =
+        "States: waits (new, not used yet), signs, verifies (its tokens may be alive), idle, "
+        "revoked.\nThey go by US_KEY_DELAY and US_ACCESS_TOKEN_TTL, which should be set here as "
+        "for the service.\n",
     .commands = commands,
     .count = sizeof(commands) / sizeof(commands[0]),
 };

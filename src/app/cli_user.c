@@ -2,6 +2,7 @@
 #include "cli_commands.h"
 
 #include "email.h"
+#include "mfa_removal.h"
 #include "rfc3339.h"
 #include "roles.h"
 
@@ -14,7 +15,7 @@ static struct administration rules_of(const struct tool *self)
 {
     return (struct administration){
         .published = self->config.events,
-        .revocation_ttl_s = self->config.access_token_ttl_s + ADMINISTRATION_CLOCKS_APART_S,
+        .revocation_ttl_s = CONFIG_REVOCATION_TTL_S,
     };
 }
 
@@ -166,6 +167,7 @@ static NODISCARD enum error end_begun(struct tool *self)
     struct str before = tool_option(self, "--before");
     int64_t before_ms = 0;
     int64_t ended = 0;
+    enum error error;
 
     if (self->argument_count > 0) {
         return tool_misused(self, "either a user or --all");
@@ -174,7 +176,14 @@ static NODISCARD enum error end_begun(struct tool *self)
         return tool_misused(self, "--before takes a time as in 2026-01-31T23:59:59Z, got \"%.*s\"",
                             STR_ARG(before));
     }
-    TRY(administration_end_begun(&rules, &work, &by, before_ms, &ended));
+    error = administration_end_begun(&rules, &work, &by, before_ms, &ended);
+    if (error == ERR_NO_MATCH) {
+        return tool_fail(self,
+                         "--before takes a time that has passed, by the database's clock; \"%.*s\""
+                         " is still to come",
+                         STR_ARG(before));
+    }
+    TRY(error);
     tool_out_row(&self->out);
     tool_out_i64(&self->out, "ended", ended);
     return OK;
@@ -195,6 +204,18 @@ static NODISCARD enum error run_revoke_sessions(struct tool *self)
     }
     TRY(find_user(self, &user));
     TRY(administration_end_sessions(&rules, &work, &by, user.sub));
+    return show_again(self, user.sub);
+}
+
+static NODISCARD enum error run_mfa_remove(struct tool *self)
+{
+    struct administration rules = rules_of(self);
+    struct administrator by = operator_of(self);
+    struct work work = work_of(self);
+    struct admin_user user;
+
+    TRY(find_user(self, &user));
+    TRY(mfa_removal_remove(&rules, &work, &by, user.sub));
     return show_again(self, user.sub);
 }
 
@@ -243,6 +264,15 @@ static const struct tool_command commands[] = {
         .arguments_min = 1,
         .arguments_max = 1,
         .run = run_enable,
+    },
+    {
+        .name = "mfa-remove",
+        .usage = "EMAIL|ID",
+        .summary = "Remove a lost second factor; sessions end and the owner is told.",
+        .examples = "user-service user mfa-remove ada@example.com\n",
+        .arguments_min = 1,
+        .arguments_max = 1,
+        .run = run_mfa_remove,
     },
     {
         .name = "revoke-sessions",

@@ -55,7 +55,7 @@ static const struct config_row rows[] = {
      "Where events are sent."},
     {"US_EVENTS", CONFIG_EVENTS, AT(events),
      "user.registered,user.verification_requested,user.registration_repeated,user.verified,"
-     "user.password_reset_requested,user.password_changed,user.disabled,"
+     "user.password_reset_requested,user.password_changed,user.mfa_changed,user.disabled,"
      "session.revoked,session.reuse_detected",
      0, 0, 0, "Event types that are published. Mails are sent in any case."},
     {"US_EMAIL_VERIFICATION", CONFIG_VERIFICATION, AT(verification_required), "required", 0, 0, 0,

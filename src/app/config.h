@@ -16,7 +16,12 @@
 /* The longest issuer and audiences leave room for the rest of a token (TOKEN_BYTES_MAX). */
 enum { CONFIG_AUDIENCES_MAX = 8, CONFIG_NAME_BYTES_MAX = 64, CONFIG_URL_BYTES_MAX = 512 };
 /* No service gives access tokens that live longer. */
-enum { CONFIG_ACCESS_TOKEN_TTL_S_MAX = 3600 };
+/* A revocation is kept until no token that it speaks of can be alive, whichever lifetime the replica that
+ * issued it has been configured with, and however far apart the clocks are. */
+enum {
+    CONFIG_ACCESS_TOKEN_TTL_S_MAX = 3600,
+    CONFIG_REVOCATION_TTL_S = CONFIG_ACCESS_TOKEN_TTL_S_MAX + 300,
+};
 
 struct config_list {
     struct str items[CONFIG_AUDIENCES_MAX];

@@ -125,9 +125,6 @@ static NODISCARD enum error load_config(struct tool *self)
         self->status = EXIT_FAILURE;
         return error;
     }
-    /* Where an operator works, the service's own may not be set: what is revoked stays so for as long as
-     * any token can live. */
-    self->config.access_token_ttl_s = CONFIG_ACCESS_TOKEN_TTL_S_MAX;
     return OK;
 }
 

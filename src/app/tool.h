@@ -59,9 +59,8 @@ struct tool {
     struct tool_option options[TOOL_ARGUMENTS_MAX];
     const char *data; /* of --data */
     struct arena arena;
-    struct config
-        config;    /* what is required may be empty; access_token_ttl_s is the most there is */
-    struct pg *pg; /* NULL for an offline command */
+    struct config config; /* what is required may be empty */
+    struct pg *pg;        /* NULL for an offline command */
     struct audit_actor actor;
     struct tool_out out;
     bool is_told; /* what went wrong */

@@ -277,11 +277,6 @@ void tool_out_words(struct tool_out *self, const char *name, struct str words)
     add(self, name, TOOL_OUT_WORDS, words);
 }
 
-void tool_out_json(struct tool_out *self, const char *name, struct str valid_json)
-{
-    add(self, name, valid_json.len == 0 ? TOOL_OUT_NULL : TOOL_OUT_RAW, valid_json);
-}
-
 void tool_out_document(struct tool_out *self, struct str valid_json)
 {
     struct buf line = buf_over(line_memory, sizeof(line_memory));

@@ -63,8 +63,6 @@ void tool_out_i64(struct tool_out *self, const char *name, int64_t value);
 void tool_out_bool(struct tool_out *self, const char *name, bool value);
 /* Words separated by single spaces: an array in JSON. */
 void tool_out_words(struct tool_out *self, const char *name, struct str words);
-/* JSON already; empty: null. */
-void tool_out_json(struct tool_out *self, const char *name, struct str valid_json);
 
 /* Instead of rows: the whole output is this JSON, whichever form was asked for. */
 void tool_out_document(struct tool_out *self, struct str valid_json);

@@ -4,6 +4,7 @@
 #include "clock.h"
 #include "credential.h"
 #include "mail_store.h"
+#include "mfa_login.h"
 #include "one_time_store.h"
 #include "onetime.h"
 #include "outbox.h"
@@ -233,7 +234,8 @@ static enum error confirm_address(const struct accounts *self, struct work *work
     TRY(throttle_password(&attempt, self->passwords, work, in->password, &record));
 
     struct session_request request = session_of(&holder.user, &in->origin);
-    struct session_grant grant;
+    struct session_grant grant = {0};
+    struct str mfa_token = STR_EMPTY;
     struct pg_tx tx;
 
     pg_tx_begin(&tx, work->pg);
@@ -243,8 +245,13 @@ static enum error confirm_address(const struct accounts *self, struct work *work
     }
     one_time_store_take(&tx, id);
     user_store_verify_email(&tx, holder.user.id, holder.user.auth_ver);
-    TRY(session_open(self->sessions, work, &tx, &request, &grant));
+    TRY(holder.user.has_mfa ? mfa_login_queue(self, work, &tx, &request, &mfa_token)
+                            : session_open(self->sessions, work, &tx, &request, &grant));
     TRY(commit_confirmation(work, &tx, &attempt));
+    if (holder.user.has_mfa) {
+        work->mfa_token = mfa_token;
+        return ERR_MFA_REQUIRED;
+    }
     *out = grant;
     return OK;
 }
@@ -262,6 +269,7 @@ enum error account_confirm(const struct accounts *self, struct work *work,
     case ONETIME_VERIFICATION:
         return confirm_address(self, work, in, id, out);
     case ONETIME_RESET:
+    case ONETIME_MFA:
     case ONETIME_PURPOSE_COUNT:
         break;
     }
@@ -314,6 +322,10 @@ enum error account_login(const struct accounts *self, struct work *work,
     struct session_grant grant;
     struct pg_tx tx;
 
+    if (user.has_mfa) {
+        TRY(throttle_succeed(&attempt, work));
+        return mfa_login_ask(self, work, &request);
+    }
     pg_tx_begin(&tx, work->pg);
     TRY(session_open(self->sessions, work, &tx, &request, &grant));
     throttle_queue_success(&attempt, &tx);

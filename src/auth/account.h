@@ -59,7 +59,8 @@ struct account_confirmation {
 };
 
 /* ERR_INVALID_TOKEN: not genuine, used, expired, or the address has an account by now.
- * ERR_INVALID_CREDENTIALS: not the password of that attempt; the token stays usable. */
+ * ERR_INVALID_CREDENTIALS: not the password of that attempt; the token stays usable.
+ * ERR_MFA_REQUIRED as account_login: the address is verified, and the session waits for a code. */
 NODISCARD enum error account_confirm(const struct accounts *self, struct work *work,
                                      const struct account_confirmation *in,
                                      struct session_grant *out);
@@ -71,6 +72,7 @@ struct account_login {
 };
 
 /* ERR_INVALID_CREDENTIALS alike for an unknown address, a wrong password and a disabled account, after
- * exactly one password hash; ERR_EMAIL_UNVERIFIED only after the right password. */
+ * exactly one password hash; ERR_EMAIL_UNVERIFIED, and ERR_MFA_REQUIRED with work->mfa_token
+ * (mfa_login.h), only after the right password. */
 NODISCARD enum error account_login(const struct accounts *self, struct work *work,
                                    const struct account_login *in, struct session_grant *out);

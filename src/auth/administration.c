@@ -5,6 +5,7 @@
 #include "outbox.h"
 #include "revocation_store.h"
 #include "session_store.h"
+#include "validity.h"
 
 enum { BATCH_ROWS = 1000, BATCH_MS_MAX = 10000 };
 
@@ -13,18 +14,21 @@ static bool publishes(const struct administration *self, enum event_type type)
     return (self->published & EVENT_BIT(type)) != 0;
 }
 
-void administration_begin(struct pg_tx *tx, struct work *work, struct str sub)
+void administration_begin(struct pg_tx *tx, struct work *work, const struct administrator *by,
+                          struct str sub)
 {
     pg_tx_begin(tx, work->pg);
     outbox_store_lock(tx, sub);
+    validity_require(tx, by->audit.bearer);
 }
 
-enum error administration_commit(struct work *work, struct pg_tx *tx)
+enum error administration_commit(struct work *work, struct pg_tx *tx,
+                                 const struct administrator *by)
 {
     if (arena_overflowed(work->arena)) { /* a text of a row was left out */
         return ERR_NO_SPACE;
     }
-    TRY(pg_tx_commit(tx));
+    TRY(validity_commit(tx, by->audit.bearer));
     work->has_events = true;
     return OK;
 }
@@ -78,7 +82,7 @@ static enum error try_disable(const struct administration *self, struct work *wo
     const char *reason = by->is_operator ? "disabled_by_operator" : "disabled_by_admin";
     struct pg_tx tx;
 
-    administration_begin(&tx, work, user->sub);
+    administration_begin(&tx, work, by, user->sub);
     admin_store_disable(&tx, user->id);
     if (publishes(self, EVENT_USER_DISABLED)) {
         const struct event event = event_user_disabled(work->arena, user->sub, reason);
@@ -88,7 +92,7 @@ static enum error try_disable(const struct administration *self, struct work *wo
     }
     administration_end_tokens(self, &tx, user);
     record(&tx, by, "user.disabled", user->sub);
-    return administration_commit(work, &tx);
+    return administration_commit(work, &tx, by);
 }
 
 enum error administration_disable(const struct administration *self, struct work *work,
@@ -125,10 +129,10 @@ enum error administration_enable(const struct administration *self, struct work 
     if (user.is_active) {
         return OK;
     }
-    administration_begin(&tx, work, sub);
+    administration_begin(&tx, work, by, sub);
     admin_store_enable(&tx, user.id);
     record(&tx, by, "user.enabled", sub);
-    error = administration_commit(work, &tx);
+    error = administration_commit(work, &tx, by);
     if (error == ERR_NO_MATCH) {
         return admin_store_get(work->pg, work->arena, sub, &user);
     }
@@ -142,10 +146,10 @@ enum error administration_end_sessions(const struct administration *self, struct
     struct pg_tx tx;
 
     TRY(admin_store_get(work->pg, work->arena, sub, &user));
-    administration_begin(&tx, work, sub);
+    administration_begin(&tx, work, by, sub);
     end_all(self, &tx, &user, true);
     record(&tx, by, "user.sessions_ended", sub);
-    TRY(administration_commit(work, &tx));
+    TRY(administration_commit(work, &tx, by));
     administration_settle(self, work);
     return OK;
 }
@@ -171,7 +175,7 @@ enum error administration_end_session(const struct administration *self, struct 
     struct pg_tx tx;
 
     TRY(admin_session_store_owner(work->pg, work->arena, id, &sub));
-    administration_begin(&tx, work, sub);
+    administration_begin(&tx, work, by, sub);
     if (publishes(self, EVENT_SESSION_REVOKED)) {
         const struct event event = event_session_revoked(work->arena, sub, id, "ended_by_admin");
         const struct outbox_event row = outbox_row(&event);
@@ -181,7 +185,7 @@ enum error administration_end_session(const struct administration *self, struct 
     session_store_revoke(&tx, id);
     revocation_store_session(&tx, id, self->revocation_ttl_s);
     record_session(work, &tx, by, sub, id);
-    error = administration_commit(work, &tx);
+    error = administration_commit(work, &tx, by);
     if (error == ERR_NO_MATCH) {
         return OK;
     }
@@ -216,8 +220,10 @@ enum error administration_end_begun(const struct administration *self, struct wo
     struct pg_tx tx;
 
     pg_tx_begin(&tx, work->pg);
+    validity_require(&tx, by->audit.bearer);
+    admin_session_store_require_past(&tx, before_ms);
     record_begun(work, &tx, by, before_ms);
-    TRY(administration_commit(work, &tx));
+    TRY(administration_commit(work, &tx, by));
     while (walked.seen == BATCH_ROWS) {
         pg_deadline(work->pg, clock_mono_ms() + BATCH_MS_MAX);
         TRY(admin_session_store_end_begun(work->pg, &walk, &walked));

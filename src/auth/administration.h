@@ -9,7 +9,7 @@
  *
  * Ownership: texts are in the work's arena. Threads: any, each with its own work.
  * Errors: ERR_NOT_FOUND (nobody has that id), ERR_OWN_ACCOUNT (administrators do not lock themselves
- * out).
+ * out), ERR_UNAUTHENTICATED (whoever asks was disabled or logged out meanwhile: nothing was done).
  */
 #pragma once
 
@@ -21,7 +21,6 @@
 #include "work.h"
 
 /* What revocations outlive the tokens that they speak of: clocks differ. */
-enum { ADMINISTRATION_CLOCKS_APART_S = 300 };
 
 struct administration {
     event_set published;
@@ -47,14 +46,19 @@ NODISCARD enum error administration_end_session(const struct administration *sel
                                                 struct work *work, const struct administrator *by,
                                                 struct uuid id);
 /* All sessions that are live and began before that moment, in batches: for a database that was restored.
- * Tells nobody by events; one audit row goes before. */
+ * Tells nobody by events; one audit row goes before. ERR_NO_MATCH when by the database's clock that
+ * moment is still to come: nothing was done. */
 NODISCARD enum error administration_end_begun(const struct administration *self, struct work *work,
                                               const struct administrator *by, int64_t before_ms,
                                               int64_t *ended);
 
-/* For roles.c. A transaction about one user, with their lock: it comes before every other lock. */
-void administration_begin(struct pg_tx *tx, struct work *work, struct str sub);
-NODISCARD enum error administration_commit(struct work *work, struct pg_tx *tx);
+/* For roles.c. A transaction about one user, with their lock: it comes before every other lock. Then
+ * whoever asks must count still. */
+void administration_begin(struct pg_tx *tx, struct work *work, const struct administrator *by,
+                          struct str sub);
+/* ERR_UNAUTHENTICATED when they do not; else as the transaction. */
+NODISCARD enum error administration_commit(struct work *work, struct pg_tx *tx,
+                                           const struct administrator *by);
 /* After a commit that ended tokens. */
 void administration_settle(const struct administration *self, struct work *work);
 /* After auth_ver was raised: no token issued before counts, no session is left. */

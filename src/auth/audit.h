@@ -8,11 +8,14 @@
 
 #include "pg.h"
 
-/* Who did it and where from. */
+struct token_claims;
+
+/* Who does it and where from. */
 struct audit_actor {
-    struct str actor;      /* `sub`, client_id, or cli:<system user> */
-    struct str request_id; /* empty: none */
-    struct str network;    /* the client's address; empty: none */
+    struct str actor;                  /* `sub`, client_id, or cli:<system user> */
+    struct str request_id;             /* empty: none */
+    struct str network;                /* the client's address; empty: none */
+    const struct token_claims *bearer; /* must count still at the commit; NULL: an operator */
 };
 
 struct audit_entry {

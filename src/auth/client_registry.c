@@ -6,6 +6,7 @@
 #include "json_out.h"
 #include "log.h"
 #include "revocation_store.h"
+#include "validity.h"
 
 enum {
     DETAIL_BYTES_MAX = 2048,
@@ -160,13 +161,14 @@ static struct str detail_of(struct arena *arena, const struct client_row *row)
 
 /* Every replica reads the table anew within the feed's interval; this one at once. If it cannot, the
  * change is made nevertheless, and the feed will bring it here as well. */
-static enum error commit(struct clients *clients, struct work *work, struct pg_tx *tx)
+static enum error commit(struct clients *clients, struct work *work, struct pg_tx *tx,
+                         const struct audit_actor *actor)
 {
     revocation_store_changed(tx, REVOCATION_CLIENTS, ANNOUNCED_S);
     if (arena_overflowed(work->arena)) {
         return ERR_NO_SPACE;
     }
-    TRY(pg_tx_commit(tx));
+    TRY(validity_commit(tx, actor->bearer));
     if (clients != NULL && clients_load(clients, work->pg) != OK) {
         log_warn("clients are read again later", LOG_CSTR("error.message", pg_message(work->pg)));
     }
@@ -193,11 +195,12 @@ enum error client_registry_create(struct clients *clients, struct work *work,
         make_secret(work->arena, &made.secret, &row.secret_hash);
     }
     pg_tx_begin(&tx, work->pg);
+    validity_require(&tx, actor->bearer);
     client_store_insert(&tx, &row, CLIENTS_MAX);
     queue_audit(
         work->arena, &tx, actor, row.id,
         (struct audit_entry){.type = "client.created", .detail = detail_of(work->arena, &row)});
-    error = commit(clients, work, &tx);
+    error = commit(clients, work, &tx, actor);
     if (error == ERR_NO_MATCH) {
         return ERR_CONFLICT;
     }
@@ -218,9 +221,10 @@ enum error client_registry_rotate(struct clients *clients, struct work *work,
 
     make_secret(work->arena, &made.secret, &hash);
     pg_tx_begin(&tx, work->pg);
+    validity_require(&tx, actor->bearer);
     client_store_rotate(&tx, id, hash);
     queue_audit(work->arena, &tx, actor, id, (struct audit_entry){.type = "client.rotated"});
-    error = commit(clients, work, &tx);
+    error = commit(clients, work, &tx, actor);
     if (error == ERR_NO_MATCH) {
         TRY(client_store_get(work->pg, work->arena, id, &row));
         return ERR_CONFLICT;
@@ -238,8 +242,9 @@ enum error client_registry_disable(struct clients *clients, struct work *work,
     enum error error;
 
     pg_tx_begin(&tx, work->pg);
+    validity_require(&tx, actor->bearer);
     client_store_disable(&tx, id);
     queue_audit(work->arena, &tx, actor, id, (struct audit_entry){.type = "client.disabled"});
-    error = commit(clients, work, &tx);
+    error = commit(clients, work, &tx, actor);
     return error == ERR_NO_MATCH ? client_store_get(work->pg, work->arena, id, &row) : error;
 }

@@ -8,6 +8,8 @@
  * once; the table has its SHA-256. Two count at a time: a rotation ends the one before the last.
  *
  * Ownership: texts are in the work's arena. Threads: any, each with its own work.
+ * Errors: of each change also ERR_UNAUTHENTICATED (whoever asks was disabled or logged out meanwhile:
+ * nothing was done).
  */
 #pragma once
 

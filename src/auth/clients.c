@@ -194,11 +194,6 @@ static enum standing standing_of(const struct clients *self, struct str text)
     return standing;
 }
 
-bool clients_is_public(const struct clients *self, struct str id)
-{
-    return standing_of(self, id) == STANDING_PUBLIC;
-}
-
 bool clients_is_active(const struct clients *self, struct str id)
 {
     enum standing standing = standing_of(self, id);

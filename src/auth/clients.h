@@ -35,8 +35,6 @@ NODISCARD enum error clients_load(struct clients *self, struct pg *pg);
 /* ERR_NOT_FOUND: nobody has that id, or not any more (disabled). */
 NODISCARD enum error clients_find(const struct clients *self, struct arena *arena, struct str id,
                                   struct client *out);
-/* A public one that is not disabled, SESSION_FIRST_PARTY included: it may log users in. */
-bool clients_is_public(const struct clients *self, struct str id);
 /* Not disabled; what else a token of it needs is the token's. SESSION_FIRST_PARTY included. */
 bool clients_is_active(const struct clients *self, struct str id);
 /* Known, and disabled: that much is sure. */

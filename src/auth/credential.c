@@ -6,6 +6,7 @@
 #include "clock.h"
 #include "credential_store.h"
 #include "device_store.h"
+#include "devices.h"
 #include "mail_store.h"
 #include "metrics.h"
 #include "onetime.h"
@@ -130,12 +131,11 @@ static enum error commit(struct work *work, struct pg_tx *tx, enum error outrun)
     return OK;
 }
 
-/* The session that comes after all others of the user have ended. */
-static enum error queue_session(const struct accounts *self, struct work *work, struct pg_tx *tx,
-                                const struct one_time_holder *holder,
-                                const struct account_origin *origin, struct session_grant *out)
+/* Of the session that comes after all others of the user have ended. */
+static struct session_request next_session(const struct one_time_holder *holder,
+                                           const struct account_origin *origin)
 {
-    const struct session_request request = {
+    return (struct session_request){
         .user_id = holder->user.id,
         .sub = holder->user.sub,
         .auth_ver = holder->user.auth_ver + 1,
@@ -144,8 +144,6 @@ static enum error queue_session(const struct accounts *self, struct work *work, 
         .ip = origin->ip,
         .user_agent = origin->user_agent,
     };
-
-    return session_open(self->sessions, work, tx, &request, out);
 }
 
 enum error credential_change(const struct accounts *self, struct work *work,
@@ -165,6 +163,9 @@ enum error credential_change(const struct accounts *self, struct work *work,
     struct pg_tx tx;
 
     TRY(credential_store_get(work->pg, work->arena, &acting, &holder));
+    if (holder.user.has_mfa) { /* the new session would be fresh by the password alone */
+        TRY(devices_require_fresh(in->claims));
+    }
     TRY(check_policy(self, work, in->new_password, holder.email, findings));
     current = (struct password_record){holder.user.password_phc, holder.user.pepper_kid};
     attempt.email_canonical = holder.email_canonical;
@@ -172,11 +173,13 @@ enum error credential_change(const struct accounts *self, struct work *work,
     TRY(throttle_succeed(&attempt, work));
     TRY(password_store(self->passwords, work->hasher, work->arena, in->new_password,
                        &replacement.record));
+    const struct session_request session = next_session(&holder, &in->origin);
+
     pg_tx_begin(&tx, work->pg);
     outbox_store_lock(&tx, holder.user.sub);
     device_store_require(&tx, &acting);
     queue_replacement(self, work, &tx, &holder, &replacement);
-    TRY(queue_session(self, work, &tx, &holder, &in->origin, &grant));
+    TRY(session_open(self->sessions, work, &tx, &session, &grant));
     TRY(commit(work, &tx, ERR_UNAUTHENTICATED));
     revocation_catch_up(self->sessions->revocations, work->pg);
     *out = grant;

@@ -29,7 +29,8 @@ struct credential_password_change {
 
 /* Ends every session of the user, the acting one included, and starts a new one.
  * ERR_INVALID_CREDENTIALS when it is not the current password; ERR_UNAUTHENTICATED when the session
- * does not count (any more). */
+ * does not count (any more); ERR_REAUTH_REQUIRED when the user has a second factor and the session is
+ * not fresh. */
 NODISCARD enum error credential_change(const struct accounts *self, struct work *work,
                                        const struct credential_password_change *in,
                                        struct json_findings *findings, struct session_grant *out);

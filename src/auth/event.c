@@ -21,6 +21,7 @@ static const struct {
     [EVENT_USER_VERIFIED] = {"user.verified", false, false},
     [EVENT_USER_PASSWORD_RESET_REQUESTED] = {"user.password_reset_requested", true, true},
     [EVENT_USER_PASSWORD_CHANGED] = {"user.password_changed", false, false},
+    [EVENT_USER_MFA_CHANGED] = {"user.mfa_changed", false, false},
     [EVENT_USER_DISABLED] = {"user.disabled", false, false},
     [EVENT_SESSION_CREATED] = {"session.created", false, false},
     [EVENT_SESSION_REVOKED] = {"session.revoked", false, false},
@@ -114,6 +115,20 @@ struct event event_user_password_changed(struct arena *arena, struct str subject
     return draft_end(&draft, EVENT_USER_PASSWORD_CHANGED, subject);
 }
 
+struct event event_user_mfa_changed(struct arena *arena, struct str subject,
+                                    const struct event_owner *owner,
+                                    const struct event_mfa_change *change)
+{
+    struct draft draft;
+
+    draft_begin(&draft, arena);
+    json_member_str(&draft.json, "email", owner->email);
+    json_member_str_or_null(&draft.json, "locale", owner->locale);
+    json_member_bool(&draft.json, "enabled", change->enabled);
+    json_member_str(&draft.json, "reason", str_from(change->reason));
+    return draft_end(&draft, EVENT_USER_MFA_CHANGED, subject);
+}
+
 struct event event_user_disabled(struct arena *arena, struct str subject, const char *reason)
 {
     struct draft draft;
@@ -134,22 +149,13 @@ struct event event_mail(struct arena *arena, enum event_type type, struct str su
     return draft_end(&draft, type, subject);
 }
 
-static void member_uuid(struct json_out *json, const char *name, struct uuid id)
-{
-    char text[UUID_TEXT_BYTES];
-    struct buf buf = buf_over(text, sizeof(text));
-
-    codec_uuid(&buf, id);
-    json_member_str(json, name, buf_str(&buf));
-}
-
 struct event event_session_created(struct arena *arena, struct str subject, struct uuid session_id,
                                    struct str client_id)
 {
     struct draft draft;
 
     draft_begin(&draft, arena);
-    member_uuid(&draft.json, "session_id", session_id);
+    json_member_uuid(&draft.json, "session_id", session_id);
     json_member_str(&draft.json, "client_id", client_id);
     return draft_end(&draft, EVENT_SESSION_CREATED, subject);
 }
@@ -160,7 +166,7 @@ struct event event_session_revoked(struct arena *arena, struct str subject, stru
     struct draft draft;
 
     draft_begin(&draft, arena);
-    member_uuid(&draft.json, "session_id", session_id);
+    json_member_uuid(&draft.json, "session_id", session_id);
     json_member_str(&draft.json, "reason", str_from(reason));
     return draft_end(&draft, EVENT_SESSION_REVOKED, subject);
 }
@@ -171,7 +177,7 @@ struct event event_session_reuse_detected(struct arena *arena, struct str subjec
     struct draft draft;
 
     draft_begin(&draft, arena);
-    member_uuid(&draft.json, "session_id", session_id);
+    json_member_uuid(&draft.json, "session_id", session_id);
     json_member_str(&draft.json, "client_id", client_id);
     return draft_end(&draft, EVENT_SESSION_REUSE_DETECTED, subject);
 }

@@ -16,6 +16,7 @@ enum event_type {
     EVENT_USER_VERIFIED,
     EVENT_USER_PASSWORD_RESET_REQUESTED,
     EVENT_USER_PASSWORD_CHANGED,
+    EVENT_USER_MFA_CHANGED,
     EVENT_USER_DISABLED,
     EVENT_SESSION_CREATED,
     EVENT_SESSION_REVOKED,
@@ -67,6 +68,15 @@ struct event event_mail(struct arena *arena, enum event_type type, struct str su
 /* `reason`: changed, reset. Tells the owner, at the address and in the language given. */
 struct event event_user_password_changed(struct arena *arena, struct str subject,
                                          const struct event_owner *owner, const char *reason);
+/* `reason`: changed_by_user, removed_by_admin or removed_by_operator. */
+struct event_mfa_change {
+    bool enabled;
+    const char *reason;
+};
+/* Tells the owner, at the address and in the language given. */
+struct event event_user_mfa_changed(struct arena *arena, struct str subject,
+                                    const struct event_owner *owner,
+                                    const struct event_mfa_change *change);
 struct event event_session_created(struct arena *arena, struct str subject, struct uuid session_id,
                                    struct str client_id);
 struct event event_session_revoked(struct arena *arena, struct str subject, struct uuid session_id,

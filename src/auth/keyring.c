@@ -39,6 +39,7 @@ static struct str purpose_label(enum keyring_purpose purpose)
         [KEYRING_PEPPER] = {"pepper", 6}, [KEYRING_REFRESH] = {"refresh", 7},
         [KEYRING_CHAIN] = {"chain", 5},   [KEYRING_ONE_TIME] = {"one-time", 8},
         [KEYRING_CURSOR] = {"cursor", 6}, [KEYRING_THROTTLE] = {"throttle", 8},
+        [KEYRING_TOTP] = {"totp", 4},
     };
     return labels[purpose];
 }

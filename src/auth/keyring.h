@@ -29,6 +29,7 @@ enum keyring_purpose {
     KEYRING_ONE_TIME,
     KEYRING_CURSOR,
     KEYRING_THROTTLE,
+    KEYRING_TOTP,
     KEYRING_PURPOSE_COUNT
 };
 

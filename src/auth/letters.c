@@ -3,6 +3,7 @@
 
 #include "clock.h"
 #include "json_out.h"
+#include "validity.h"
 
 enum { BATCH = 500, BATCH_MS_MAX = 10000, DETAIL_BYTES_MAX = 512 };
 
@@ -29,9 +30,10 @@ enum error letters_redeliver(struct work *work, const struct audit_actor *by, st
     entry.subject = letter.subject;
     entry.detail = detail_of(work->arena, &letter);
     pg_tx_begin(&tx, work->pg);
+    validity_require(&tx, by->bearer);
     letter_store_redeliver(&tx, id);
     audit_append(&tx, by, &entry);
-    error = pg_tx_commit(&tx);
+    error = validity_commit(&tx, by->bearer);
     if (error == ERR_NO_MATCH) { /* another one was quicker */
         return ERR_NOT_FOUND;
     }
@@ -49,8 +51,9 @@ enum error letters_redeliver_dead(struct work *work, const struct audit_actor *b
     struct pg_tx tx;
 
     pg_tx_begin(&tx, work->pg);
+    validity_require(&tx, by->bearer);
     audit_append(&tx, by, &entry);
-    TRY(pg_tx_commit(&tx));
+    TRY(validity_commit(&tx, by->bearer));
     while (sent == BATCH) {
         pg_deadline(work->pg, clock_mono_ms() + BATCH_MS_MAX);
         TRY(letter_store_redeliver_dead(work->pg, before_ms, BATCH, &sent));

@@ -4,6 +4,7 @@
  * transaction.
  *
  * Ownership: texts are in the work's arena. Threads: any, each with its own work.
+ * Errors: ERR_UNAUTHENTICATED (whoever asks was disabled or logged out meanwhile: nothing was done).
  */
 #pragma once
 

@@ -7,6 +7,7 @@ static const char *const names[ONETIME_PURPOSE_COUNT] = {
     [ONETIME_REGISTRATION] = "registration",
     [ONETIME_VERIFICATION] = "verification",
     [ONETIME_RESET] = "reset",
+    [ONETIME_MFA] = "mfa",
 };
 
 static const struct str version = {"ot1", 3};

@@ -16,6 +16,7 @@ enum onetime_purpose {
     ONETIME_REGISTRATION, /* id of a registrations row */
     ONETIME_VERIFICATION, /* id of a one_time_tokens row: the address of an existing account */
     ONETIME_RESET,        /* likewise: a new password for it */
+    ONETIME_MFA,          /* id of an mfa_logins row: answered to a login, never mailed */
     ONETIME_PURPOSE_COUNT
 };
 

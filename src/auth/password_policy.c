@@ -8,7 +8,7 @@
 
 enum { WORD_CODEPOINTS_MIN = 4 };
 
-static bool is_common(struct str folded)
+static bool is_listed(struct str folded)
 {
     const struct crypto_digest digest = crypto_sha256(folded);
     size_t low = 0;
@@ -28,6 +28,23 @@ static bool is_common(struct str folded)
         high = common_passwords[middle] < wanted ? high : middle;
     }
     return false;
+}
+
+/* The part that the whole text repeats; the text itself where it repeats none. */
+static struct str repeated_part(struct str text)
+{
+    for (size_t len = 1; len <= text.len / 2; len++) {
+        if (text.len % len == 0 &&
+            str_equal(str_sub(text, 0, text.len - len), str_sub(text, len, text.len))) {
+            return str_sub(text, 0, len);
+        }
+    }
+    return text;
+}
+
+static bool is_common(struct str folded)
+{
+    return is_listed(folded) || is_listed(repeated_part(folded));
 }
 
 /* What is left of `text` without `word`, which both are folded. */

@@ -4,7 +4,8 @@
  *
  * - At least US_PASSWORD_MIN_LENGTH code points; at most 256, and 1,024 bytes. Looked at before any
  *   other work. No rules of composition.
- * - Not one of the common passwords (common_passwords.h), compared as a whole in case-folded NFC.
+ * - Not one of the common passwords (common_passwords.h), nor one of them several times over;
+ *   compared as a whole in case-folded NFC.
  * - What anybody would try first does not count: without the user's e-mail address, its local part
  *   (and that without its +tag), and without the names of the service, a password that holds them
  *   must still have the least length. Names of fewer than four code points are no matter.

@@ -151,6 +151,9 @@ enum error refresh_rotate(const struct session_policy *self, struct work *work,
         return refuse(forged);
     }
     TRY(error);
+    if (signers_now(self->tokens->signers)->signer == NULL) {
+        return ERR_NO_SIGNING_KEY; /* before it rotates: its successor could not be answered */
+    }
     error = rotate(self, work, &refresh, out);
     if (error != ERR_NOT_FOUND) {
         return error;

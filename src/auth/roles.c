@@ -144,13 +144,13 @@ static enum error try_roles(const struct administration *self, struct work *work
         return ERR_OWN_ACCOUNT;
     }
     entry.detail = change->detail;
-    administration_begin(&tx, work, change->user.sub);
+    administration_begin(&tx, work, by, change->user.sub);
     admin_store_set_roles(&tx, &change->user, words_of(work->arena, wanted));
     if (change->removed > 0) {
         administration_end_tokens(self, &tx, &change->user);
     }
     audit_append(&tx, &by->audit, &entry);
-    TRY(administration_commit(work, &tx));
+    TRY(administration_commit(work, &tx, by));
     if (change->removed > 0) {
         administration_settle(self, work);
     }

@@ -5,6 +5,11 @@
 #include "outbox.h"
 #include "refresh_token.h"
 
+static struct str amr_of(const struct session_request *request)
+{
+    return request->amr.len > 0 ? request->amr : STR("pwd");
+}
+
 static void queue_row(const struct session_policy *self, struct arena *arena, struct pg_tx *tx,
                       const struct session_request *request, const struct refresh_token *token)
 {
@@ -15,11 +20,12 @@ static void queue_row(const struct session_policy *self, struct arena *arena, st
         .client_id = request->client_id,
         .kid = token->kid,
         .token_hash = refresh_token_hash(arena, token),
-        .amr = STR("pwd"),
+        .amr = amr_of(request),
         .idle_ttl_s = self->idle_ttl_s,
         .absolute_ttl_s = self->absolute_ttl_s,
         .ip = request->ip,
         .user_agent = request->user_agent,
+        .revocation_ttl_s = self->revocation_ttl_s,
     };
     session_store_insert(tx, &row);
 }
@@ -48,7 +54,7 @@ enum error session_open(const struct session_policy *self, struct work *work, st
         .roles = request->roles,
         .scope = STR_EMPTY,
         .auth_time_s = now_ms / 1000,
-        .amr = STR("pwd"),
+        .amr = amr_of(request),
     };
     struct session_grant grant = {
         .expires_in_s = self->tokens->ttl_s,

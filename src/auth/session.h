@@ -37,6 +37,7 @@ struct session_request {
     struct str client_id;
     struct str ip;
     struct str user_agent;
+    struct str amr; /* separated by spaces; empty: the password alone */
 };
 
 /* What the client gets. */

@@ -87,7 +87,7 @@ enum error token_issue(const struct tokens *self, struct arena *arena,
     struct str claims;
 
     if (key == NULL) {
-        return ERR_UNAVAILABLE;
+        return ERR_NO_SIGNING_KEY;
     }
     header = write_header(self, arena, key);
     claims = write_claims(self, arena, subject);

@@ -45,7 +45,7 @@ struct token_subject {
     size_t audience_count;
 };
 
-/* ERR_UNAVAILABLE when there is no key to sign with. */
+/* ERR_NO_SIGNING_KEY when there is none to sign with. */
 NODISCARD enum error token_issue(const struct tokens *self, struct arena *arena,
                                  const struct token_subject *subject, struct str *out);
 

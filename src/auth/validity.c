@@ -68,3 +68,27 @@ enum error validity_ask(struct pg *pg, const struct token_claims *claims)
     }
     return validity_store_client(pg, client);
 }
+
+void validity_require(struct pg_tx *tx, const struct token_claims *claims)
+{
+    if (claims == NULL) {
+        return;
+    }
+    if (claims->is_client) {
+        validity_store_require_client(tx, claims->client_id);
+        return;
+    }
+    const struct user_session session = {claims->sid, claims->auth_ver};
+    validity_store_require_session(tx, &session, claims->sub, claims->client_id);
+}
+
+/* What does not count does not count again: it is asked afterwards which statement it was. */
+enum error validity_commit(struct pg_tx *tx, const struct token_claims *claims)
+{
+    enum error error = pg_tx_commit(tx);
+
+    if (error == ERR_NO_MATCH && claims != NULL) {
+        TRY(validity_ask(tx->pg, claims));
+    }
+    return error;
+}

@@ -14,6 +14,7 @@ struct work {
     struct pg *pg;
     struct password_hasher *hasher; /* NULL outside the hash lane */
     struct arena *arena;
-    int64_t retry_after_s; /* of an ERR_TOO_MANY_ATTEMPTS */
     bool has_events;       /* a transaction that appended events was committed: wake the relay */
+    int64_t retry_after_s; /* of an ERR_TOO_MANY_ATTEMPTS */
+    struct str mfa_token;  /* of an ERR_MFA_REQUIRED: what the code comes with; empty: none */
 };

@@ -167,6 +167,23 @@ void codec_hex(struct buf *out, struct str bytes)
     }
 }
 
+void codec_base32(struct buf *out, struct str bytes)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+    unsigned bits = 0;
+    unsigned pending = 0;
+
+    for (size_t i = 0; i < bytes.len; i++) {
+        pending = (pending << 8 | (unsigned char)bytes.ptr[i]) & 0xFFFU;
+        for (bits += 8; bits >= 5; bits -= 5) {
+            buf_append_byte(out, digits[pending >> (bits - 5) & 0x1FU]);
+        }
+    }
+    if (bits > 0) {
+        buf_append_byte(out, digits[pending << (5 - bits) & 0x1FU]);
+    }
+}
+
 static bool has_hyphen_before(size_t byte)
 {
     return byte == 4 || byte == 6 || byte == 8 || byte == 10;

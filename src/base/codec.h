@@ -26,6 +26,8 @@ NODISCARD enum error codec_base64url_decode_exact(struct str text, void *out, si
 /* RFC 4648 section 4 with padding. */
 void codec_base64(struct buf *out, struct str bytes);
 NODISCARD enum error codec_base64_decode(struct arena *arena, struct str text, struct str *out);
+/* RFC 4648 section 6, without padding. */
+void codec_base32(struct buf *out, struct str bytes);
 void codec_hex(struct buf *out, struct str bytes); /* lower case */
 
 /* RFC 9562: 8-4-4-4-12 hex digits, written in lower case, read in either. */

@@ -21,6 +21,9 @@
     X(ERR_INVALID_CREDENTIALS, "invalid_credentials")                                              \
     X(ERR_UNAUTHENTICATED, "unauthenticated") /* no bearer token, or one that is not valid */      \
     X(ERR_INVALID_REFRESH_TOKEN, "invalid_refresh_token")                                          \
+    X(ERR_MFA_REQUIRED, "mfa_required") /* the password was right; a code is owed */               \
+    X(ERR_INVALID_MFA_TOKEN, "invalid_mfa_token")                                                  \
+    X(ERR_INVALID_CODE, "invalid_code")                                                            \
     X(ERR_EMAIL_UNVERIFIED, "email_unverified")                                                    \
     X(ERR_REAUTH_REQUIRED, "reauth_required")                                                      \
     X(ERR_INSUFFICIENT_SCOPE, "insufficient_scope") /* RFC 6750 section 3.1 */                     \
@@ -28,13 +31,16 @@
     X(ERR_METHOD_NOT_ALLOWED, "method_not_allowed")                                                \
     X(ERR_CLIENT_CONFLICT, "client_conflict")                                                      \
     X(ERR_OWN_ACCOUNT, "own_account") /* administrators do not lock themselves out */              \
+    X(ERR_MFA_ENABLED, "mfa_enabled")                                                              \
+    X(ERR_MFA_NOT_ENABLED, "mfa_not_enabled")                                                      \
     X(ERR_EMAIL_TAKEN, "email_taken")                                                              \
     X(ERR_BODY_TOO_LARGE, "body_too_large")                                                        \
     X(ERR_UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type")                                        \
     X(ERR_VALIDATION, "validation_failed")                                                         \
     X(ERR_TOO_MANY_ATTEMPTS, "too_many_attempts")                                                  \
     X(ERR_INTERNAL, "internal_error")                                                              \
-    X(ERR_OVERLOADED, "overloaded")   /* a queue is full, or cannot answer in time */              \
+    X(ERR_NO_SIGNING_KEY, "no_signing_key") /* all that the service has are revoked */             \
+    X(ERR_OVERLOADED, "overloaded")         /* a queue is full, or cannot answer in time */        \
     X(ERR_UNAVAILABLE, "unavailable") /* the database is away or too slow; outcome may be unknown */
 
 /* What only the OAuth endpoints answer, in the words of RFC 6749 section 5.2. */

@@ -4,8 +4,6 @@
 #include <assert.h>
 #include <string.h>
 
-#include "codec.h"
-
 struct json_out json_out_to(struct buf *buf)
 {
     return (struct json_out){.buf = buf};
@@ -183,6 +181,24 @@ void json_member_time(struct json_out *self, const char *name, int64_t unix_ms)
     struct buf buf = buf_over(text, sizeof(text));
 
     codec_rfc3339(&buf, unix_ms);
+    json_member_str(self, name, buf_str(&buf));
+}
+
+void json_member_time_or_null(struct json_out *self, const char *name, int64_t unix_ms)
+{
+    if (unix_ms == 0) {
+        json_member_str_or_null(self, name, STR_EMPTY);
+        return;
+    }
+    json_member_time(self, name, unix_ms);
+}
+
+void json_member_uuid(struct json_out *self, const char *name, struct uuid id)
+{
+    char text[UUID_TEXT_BYTES];
+    struct buf buf = buf_over(text, sizeof(text));
+
+    codec_uuid(&buf, id);
     json_member_str(self, name, buf_str(&buf));
 }
 

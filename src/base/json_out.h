@@ -13,7 +13,7 @@
  */
 #pragma once
 
-#include "buf.h"
+#include "codec.h"
 
 enum { JSON_OUT_DEPTH_MAX = 8 };
 
@@ -42,6 +42,9 @@ void json_member_str_or_null(struct json_out *self, const char *name, struct str
 void json_member_words(struct json_out *self, const char *name, struct str words);
 /* Milliseconds since 1970 as an RFC 3339 text. */
 void json_member_time(struct json_out *self, const char *name, int64_t unix_ms);
+void json_member_time_or_null(struct json_out *self, const char *name,
+                              int64_t unix_ms); /* 0: null */
+void json_member_uuid(struct json_out *self, const char *name, struct uuid id);
 void json_member_i64(struct json_out *self, const char *name, int64_t value);
 void json_member_bool(struct json_out *self, const char *name, bool value);
 void json_member_raw(struct json_out *self, const char *name, struct str valid_json);

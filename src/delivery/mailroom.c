@@ -6,10 +6,8 @@
 #include <stdlib.h>
 
 #include "clock.h"
-#include "event.h"
 #include "log.h"
-#include "mail_store.h"
-#include "outbox.h"
+#include "mailroom_write.h"
 #include "retry.h"
 #include "store_link.h"
 #include "throttle.h"
@@ -32,116 +30,10 @@ struct mailroom {
     int64_t idle_ms;
     struct arena requests;
     struct arena scratch;
+    struct mailroom_writer writer; /* into the scratch arena */
     unsigned char requests_memory[ARENA_BYTES];
     unsigned char scratch_memory[ARENA_BYTES];
 };
-
-static struct str preferred(struct str first, struct str second)
-{
-    return first.len > 0 ? first : second;
-}
-
-/* Somebody registered an address that has an account: its owner is told, at the address as stored and
- * in the account's own language, since the request may be an attacker's. */
-static void write_repeated(struct mailroom *self, struct pg_tx *tx,
-                           const struct mail_account *account)
-{
-    const struct event event = event_mail(&self->scratch, EVENT_USER_REGISTRATION_REPEATED,
-                                          account->sub, account->email, account->locale);
-    struct outbox_event row = outbox_row(&event);
-
-    row.expires_ms = clock_wall_ms() + MAILROOM_NOTICE_TTL_S * 1000LL;
-    mail_store_write(tx, account, &row);
-}
-
-static void write_attempt(struct mailroom *self, struct pg_tx *tx,
-                          const struct mail_attempt *attempt, struct str locale)
-{
-    const struct str subject = codec_uuid_in(&self->scratch, attempt->user_id);
-    const struct event event =
-        event_mail(&self->scratch, EVENT_USER_VERIFICATION_REQUESTED, subject, attempt->email,
-                   preferred(locale, attempt->locale));
-
-    outbox_append_mail(tx, &event,
-                       &(struct outbox_token){
-                           .kid = str_from(keyring_current(self->options.keyring)),
-                           .purpose = str_from(onetime_purpose_name(ONETIME_REGISTRATION)),
-                           .id = attempt->id,
-                           .expires_ms = attempt->expires_ms,
-                       });
-}
-
-/* A mail whose token names a row of its own. */
-struct token_mail {
-    enum event_type event;
-    enum onetime_purpose purpose;
-    int64_t ttl_s;
-    struct str locale;
-};
-
-static void write_token_mail(struct mailroom *self, struct pg_tx *tx,
-                             const struct mail_account *account, const struct token_mail *mail)
-{
-    const int64_t expires_ms = clock_wall_ms() + mail->ttl_s * 1000LL;
-    const struct str purpose = str_from(onetime_purpose_name(mail->purpose));
-    const struct uuid token_id = crypto_uuid7(clock_wall_ms());
-    const struct event event =
-        event_mail(&self->scratch, mail->event, account->sub, account->email, mail->locale);
-    struct outbox_event row = outbox_row(&event);
-
-    row.expires_ms = expires_ms;
-    row.token_kid = str_from(keyring_current(self->options.keyring));
-    row.token_purpose = purpose;
-    row.token_id = token_id;
-    mail_store_token(tx, account, token_id, purpose, expires_ms);
-    mail_store_write(tx, account, &row);
-}
-
-static void write_verification(struct mailroom *self, struct pg_tx *tx,
-                               const struct mail_account *account, struct str locale)
-{
-    const struct token_mail mail = {
-        .event = EVENT_USER_VERIFICATION_REQUESTED,
-        .purpose = ONETIME_VERIFICATION,
-        .ttl_s = MAILROOM_TOKEN_TTL_S,
-        .locale = preferred(locale, account->locale),
-    };
-
-    if (account->is_active && !account->is_verified) {
-        write_token_mail(self, tx, account, &mail);
-    }
-}
-
-/* Whether the address was verified or not: the mail goes to its owner, and so does the account. */
-static void write_reset(struct mailroom *self, struct pg_tx *tx, const struct mail_account *account)
-{
-    const struct token_mail mail = {
-        .event = EVENT_USER_PASSWORD_RESET_REQUESTED,
-        .purpose = ONETIME_RESET,
-        .ttl_s = MAILROOM_RESET_TTL_S,
-        .locale = account->locale,
-    };
-
-    if (account->is_active) {
-        write_token_mail(self, tx, account, &mail);
-    }
-}
-
-static void write_to_owner(struct mailroom *self, struct pg_tx *tx,
-                           const struct mail_request *request, const struct mail_account *account)
-{
-    switch (request->kind) {
-    case MAIL_REGISTRATION:
-        write_repeated(self, tx, account);
-        return;
-    case MAIL_VERIFICATION:
-        write_verification(self, tx, account, request->locale);
-        return;
-    case MAIL_PASSWORD_RESET:
-        write_reset(self, tx, account);
-        return;
-    }
-}
 
 static enum error find_attempt(struct mailroom *self, const struct mail_request *request,
                                struct mail_attempt *out)
@@ -166,7 +58,7 @@ static enum error resolve(struct mailroom *self, struct pg_tx *tx,
                                           request->email_canonical, &account);
 
     if (found == OK) {
-        write_to_owner(self, tx, request, &account);
+        mailroom_write_to_owner(&self->writer, tx, request, &account);
         return OK;
     }
     if (found != ERR_NOT_FOUND) {
@@ -174,7 +66,7 @@ static enum error resolve(struct mailroom *self, struct pg_tx *tx,
     }
     found = find_attempt(self, request, &attempt);
     if (found == OK) {
-        write_attempt(self, tx, &attempt, request->locale);
+        mailroom_write_attempt(&self->writer, tx, &attempt, request->locale);
     }
     return found == ERR_NOT_FOUND ? OK : found; /* expired meanwhile: nobody is told */
 }
@@ -397,6 +289,7 @@ struct mailroom *mailroom_start(const struct mailroom_options *options)
     self->idle_ms = IDLE_MIN_MS;
     arena_init(&self->requests, self->requests_memory, sizeof(self->requests_memory));
     arena_init(&self->scratch, self->scratch_memory, sizeof(self->scratch_memory));
+    self->writer = (struct mailroom_writer){&self->scratch, options->keyring};
     make_condition(self);
     if (pthread_create(&self->thread, NULL, mailroom_main, self) != 0) {
         abort();

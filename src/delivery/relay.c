@@ -180,6 +180,16 @@ static void send_row(struct relay *self, struct outgoing *slot, const struct out
     circuit_started(&self->circuit);
 }
 
+static void adopt_secrets(struct relay *self)
+{
+    if (!atomic_exchange(&self->handover.is_new, false)) {
+        return;
+    }
+    pthread_mutex_lock(&self->handover.lock);
+    self->secrets = self->handover.secrets;
+    pthread_mutex_unlock(&self->handover.lock);
+}
+
 /* True when there may be more to send at once. */
 static bool claim_and_send(struct relay *self)
 {
@@ -196,6 +206,7 @@ static bool claim_and_send(struct relay *self)
                                                          self->lease_ms, wanted, &batch))) {
         return false;
     }
+    adopt_secrets(self); /* those in force now: what was claimed may be newer than the last round */
     for (size_t i = 0; i < batch.count; i++) {
         struct outgoing *slot = slots_free(&self->slots);
 
@@ -268,16 +279,6 @@ static void wind_up(struct relay *self)
     slots_record(&self->slots, &self->store);
 }
 
-static void adopt_secrets(struct relay *self)
-{
-    if (!atomic_exchange(&self->handover.is_new, false)) {
-        return;
-    }
-    pthread_mutex_lock(&self->handover.lock);
-    self->secrets = self->handover.secrets;
-    pthread_mutex_unlock(&self->handover.lock);
-}
-
 void relay_take_secrets(struct relay *self, const struct webhook_secrets *secrets)
 {
     pthread_mutex_lock(&self->handover.lock);
@@ -292,7 +293,6 @@ static void *relay_main(void *context)
     struct relay *self = context;
 
     while (!atomic_load(&self->stopping)) {
-        adopt_secrets(self);
         slots_record(&self->slots, &self->store);
         const bool more = claim_and_send(self);
         measure(self);

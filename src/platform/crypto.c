@@ -163,6 +163,18 @@ struct crypto_digest crypto_hmac(const struct crypto_key *key, struct str data)
     return crypto_hmac_bytes((struct str){(const char *)key->bytes, sizeof key->bytes}, data);
 }
 
+void crypto_hmac_sha1(struct str key, struct str data, uint8_t out[CRYPTO_SHA1_BYTES])
+{
+    size_t length = 0;
+
+    if (EVP_Q_mac(NULL, "HMAC", NULL, "SHA1", NULL, key.ptr, key.len,
+                  (const unsigned char *)data.ptr, data.len, out, CRYPTO_SHA1_BYTES,
+                  &length) == NULL ||
+        length != CRYPTO_SHA1_BYTES) {
+        crypto_fail("HMAC-SHA-1");
+    }
+}
+
 /* RFC 5869 section 2: extract without a salt (so zeros), then expand to 32 bytes. */
 struct crypto_key crypto_hkdf(const struct crypto_key *key, struct str label)
 {

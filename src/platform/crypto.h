@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Random bytes, digests and MACs, over OpenSSL (fetched once, one context a thread). The only file
- * that names OpenSSL beside signing*.c.
+ * that names OpenSSL beside crypto_seal.c and signing*.c.
  *
  * Errors: what OpenSSL cannot do (no memory, no entropy) ends the process: nothing sensible can
  * follow, and no caller has a better answer. Threads: any.
@@ -10,7 +10,7 @@
 
 #include "codec.h"
 
-enum { CRYPTO_SHA256_BYTES = 32, CRYPTO_KEY_BYTES = 32 };
+enum { CRYPTO_SHA256_BYTES = 32, CRYPTO_SHA1_BYTES = 20, CRYPTO_KEY_BYTES = 32 };
 
 /* A 256-bit secret. Wiped by its owner; never logged, never compared but by crypto_equal. */
 struct crypto_key {
@@ -30,6 +30,8 @@ struct uuid crypto_uuid7(int64_t unix_ms); /* RFC 9562 section 5.7, 74 random bi
 struct crypto_digest crypto_sha256(struct str data);
 struct crypto_digest crypto_hmac(const struct crypto_key *key, struct str data); /* HMAC-SHA-256 */
 struct crypto_digest crypto_hmac_bytes(struct str key, struct str data);
+/* HMAC-SHA-1, for RFC 4226 alone. */
+void crypto_hmac_sha1(struct str key, struct str data, uint8_t out[CRYPTO_SHA1_BYTES]);
 /* HKDF-SHA-256 (RFC 5869), empty salt, `label` as info. */
 struct crypto_key crypto_hkdf(const struct crypto_key *key, struct str label);
 /* Constant time for equal lengths. */

@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "admin_session_store.h"
 
-enum { ADMIN_SESSION_LIST, ADMIN_SESSION_OWNER, ADMIN_SESSION_END_ALL, ADMIN_SESSION_END_BEGUN };
+enum {
+    ADMIN_SESSION_LIST,
+    ADMIN_SESSION_OWNER,
+    ADMIN_SESSION_END_ALL,
+    ADMIN_SESSION_REQUIRE_PAST,
+    ADMIN_SESSION_END_BEGUN
+};
 
 static const struct pg_statement statements[] = {
     [ADMIN_SESSION_LIST] = {"admin_session_list",
@@ -27,6 +33,8 @@ static const struct pg_statement statements[] = {
          ") INSERT INTO revocations (session_id, expires_at)"
          " SELECT id, clock_timestamp() + $5::bigint * interval '1 second'"
          " FROM ended WHERE $6::boolean"},
+    [ADMIN_SESSION_REQUIRE_PAST] = {"admin_session_require_past",
+                                    "SELECT expect_one(($1 <= clock_timestamp())::integer)"},
     [ADMIN_SESSION_END_BEGUN] =
         {"admin_session_end_begun",
          "WITH batch AS (SELECT s.id FROM sessions s WHERE s.id > $1"
@@ -102,6 +110,11 @@ void admin_session_store_end_all(struct pg_tx *tx, const struct admin_session_en
     pg_bind_bool(args, ending->tells);
     pg_bind_i64(args, ending->revocation_ttl_s);
     pg_bind_bool(args, ending->revokes);
+}
+
+void admin_session_store_require_past(struct pg_tx *tx, int64_t moment_ms)
+{
+    pg_bind_time(pg_tx_add(tx, &statements[ADMIN_SESSION_REQUIRE_PAST]), moment_ms);
 }
 
 enum error admin_session_store_end_begun(struct pg *pg, const struct admin_session_walk *walk,

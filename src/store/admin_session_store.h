@@ -43,6 +43,8 @@ struct admin_session_walked {
     int64_t seen; /* less than the limit: that was all */
     int64_t ended;
 };
+/* ERR_NO_MATCH when the moment is still to come, by the database's clock. */
+void admin_session_store_require_past(struct pg_tx *tx, int64_t moment_ms);
 /* One transaction: each session that it ends gets its row of revocations. */
 NODISCARD enum error admin_session_store_end_begun(struct pg *pg,
                                                    const struct admin_session_walk *walk,

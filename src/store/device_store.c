@@ -1,7 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "device_store.h"
 
-enum { DEVICE_LIST, DEVICE_PROOF, DEVICE_PROVE, DEVICE_REQUIRE, DEVICE_END_ONE, DEVICE_END_OTHERS };
+enum {
+    DEVICE_LIST,
+    DEVICE_PROOF,
+    DEVICE_PROVE,
+    DEVICE_PROVE_AS,
+    DEVICE_REQUIRE,
+    DEVICE_END_ONE,
+    DEVICE_END_OTHERS
+};
 
 #define ACTING                                                                                     \
     "acting AS ("                                                                                  \
@@ -19,12 +27,17 @@ static const struct pg_statement statements[] = {
                      " AND t.id < $3 ORDER BY t.id DESC LIMIT $4::bigint"
                      ") d ON true ORDER BY d.id DESC"},
     [DEVICE_PROOF] = {"device_proof",
-                      "SELECT u.password_hash, u.pepper_kid, array_to_string(u.roles, ' '),"
-                      " u.email_canonical"
+                      "SELECT u.password_hash, u.pepper_kid, array_to_string(u.roles, ' '), u.id,"
+                      " u.email_canonical, " USER_STORE_HAS_MFA
                       " FROM sessions s, users u WHERE " USER_STORE_SESSION_COUNTS},
     [DEVICE_PROVE] = {"device_prove",
                       "UPDATE sessions s SET auth_time = clock_timestamp(), amr = '{pwd}'"
                       " FROM users u WHERE " USER_STORE_SESSION_COUNTS " RETURNING s.auth_time"},
+    [DEVICE_PROVE_AS] = {"device_prove_as",
+                         "WITH proved AS (UPDATE sessions s SET auth_time = clock_timestamp(),"
+                         " amr = string_to_array($3, ' ') FROM users u"
+                         " WHERE " USER_STORE_SESSION_COUNTS
+                         " RETURNING 1) SELECT expect_one(count(*)) FROM proved"},
     [DEVICE_REQUIRE] = {"device_require",
                         "WITH " ACTING " SELECT expect_one(count(*)) FROM acting"},
     [DEVICE_END_ONE] = {"device_end_one",
@@ -35,15 +48,17 @@ static const struct pg_statement statements[] = {
     [DEVICE_END_OTHERS] =
         {"device_end_others",
          "WITH " ACTING ", ended AS ("
-         " UPDATE sessions t SET revoked_at = clock_timestamp() FROM acting"
-         " WHERE t.user_id = acting.id AND t.id <> $1 AND t.revoked_at IS NULL"
-         " RETURNING t.id, acting.sub), revoked AS ("
+         " UPDATE sessions t SET revoked_at = clock_timestamp()"
+         " WHERE t.user_id = (SELECT acting.id FROM acting) AND t.id <> $1"
+         " AND t.revoked_at IS NULL"
+         " AND clock_timestamp() < least(t.idle_expires_at, t.absolute_expires_at)"
+         " RETURNING t.id), revoked AS ("
          " INSERT INTO revocations (session_id, expires_at) SELECT ended.id,"
          " clock_timestamp() + $4::bigint * interval '1 second' FROM ended)"
          " INSERT INTO outbox (id, subject, type, is_ordered, data)"
-         " SELECT gen_random_uuid(), ended.sub, 'session.revoked', true,"
+         " SELECT gen_random_uuid(), acting.sub, 'session.revoked', true,"
          " json_build_object('session_id', ended.id, 'reason', 'ended_by_user')::text"
-         " FROM ended WHERE $3"},
+         " FROM ended, acting WHERE $3"},
 };
 
 const struct pg_statements device_store_statements = {
@@ -105,7 +120,9 @@ enum error device_store_proof(struct pg *pg, struct arena *arena, const struct u
         .password_phc = arena_copy(arena, pg_text(&rows, 0, 0)),
         .pepper_kid = arena_copy(arena, pg_text(&rows, 0, 1)),
         .roles = arena_copy(arena, pg_text(&rows, 0, 2)),
-        .email_canonical = arena_copy(arena, pg_text(&rows, 0, 3)),
+        .user_id = pg_uuid(&rows, 0, 3),
+        .email_canonical = arena_copy(arena, pg_text(&rows, 0, 4)),
+        .has_mfa = pg_bool(&rows, 0, 5),
     };
     return arena_overflowed(arena) ? ERR_NO_SPACE : OK;
 }
@@ -123,6 +140,14 @@ enum error device_store_prove(struct pg *pg, const struct user_session *acting,
     }
     *auth_time_ms = pg_time_ms(&rows, 0, 0);
     return OK;
+}
+
+void device_store_prove_as(struct pg_tx *tx, const struct user_session *acting, struct str amr)
+{
+    struct pg_args *args = pg_tx_add(tx, &statements[DEVICE_PROVE_AS]);
+
+    bind_acting(args, acting);
+    pg_bind_text(args, amr);
 }
 
 void device_store_require(struct pg_tx *tx, const struct user_session *acting)

@@ -32,6 +32,8 @@ struct device_proof {
     struct str pepper_kid;
     struct str roles; /* separated by spaces */
     struct str email_canonical;
+    struct uuid user_id;
+    bool has_mfa;
 };
 /* ERR_UNAUTHENTICATED when the acting session does not count. */
 NODISCARD enum error device_store_proof(struct pg *pg, struct arena *arena,
@@ -40,6 +42,8 @@ NODISCARD enum error device_store_proof(struct pg *pg, struct arena *arena,
 /* The password was proved: auth_time is now. ERR_UNAUTHENTICATED as above. */
 NODISCARD enum error device_store_prove(struct pg *pg, const struct user_session *acting,
                                         int64_t *auth_time_ms);
+/* Password and second factor were proved: auth_time is now. ERR_NO_MATCH as above. */
+void device_store_prove_as(struct pg_tx *tx, const struct user_session *acting, struct str amr);
 /* The acting session must count; else ERR_NO_MATCH. */
 void device_store_require(struct pg_tx *tx, const struct user_session *acting);
 /* One of the acting user's; ERR_NO_MATCH when it is not theirs, or has ended. */

@@ -10,7 +10,8 @@
 
 extern const struct pg_statements directory_store_statements;
 
-enum { DIRECTORY_STORE_MAX = 100 };
+/* Of the longest ids, as a parameter each, it fits into a request beside a token. */
+enum { DIRECTORY_STORE_MAX = 50 };
 
 struct directory_user {
     struct str sub;

@@ -19,6 +19,7 @@ static const struct pg_statement statements[] = {
     {"expiry_throttle", SWEEP_BEFORE("throttle", "key", "until", "now()")},
     {"expiry_known_networks", SWEEP_BEFORE("known_networks", "key", "until", "now()")},
     {"expiry_mail_counts", SWEEP_BEFORE("mail_counts", "key", "until", "now()")},
+    {"expiry_mfa_logins", SWEEP("mfa_logins", "expires_at")},
     {"expiry_revocations", SWEEP_BEFORE("revocations", "seq", "expires_at", "now()")},
 };
 

@@ -55,7 +55,12 @@ static const struct pg_statement statements[] = {
          " (SELECT min(u.pepper_kid) FROM users u)"
          " UNION ALL SELECT (SELECT min(u.pepper_kid) FROM users u"
          " WHERE u.pepper_kid > needed.kid) FROM needed WHERE needed.kid IS NOT NULL)"
+         ", sealing(kid) AS ("
+         " (SELECT min(f.kid) FROM totp_factors f)"
+         " UNION ALL SELECT (SELECT min(f.kid) FROM totp_factors f"
+         " WHERE f.kid > sealing.kid) FROM sealing WHERE sealing.kid IS NOT NULL)"
          " SELECT kid FROM needed WHERE kid <> '.'" /* which stands for none */
+         " UNION SELECT kid FROM sealing WHERE kid IS NOT NULL"
          " UNION SELECT kid FROM keyring_keys WHERE last_current_at"
          " > clock_timestamp() - $2::bigint * interval '1 second'"
          " LIMIT $1::bigint"},

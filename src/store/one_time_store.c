@@ -34,6 +34,7 @@ enum error one_time_store_read_holder(const struct pg_rows *rows, struct arena *
         .email = arena_copy(arena, pg_text(rows, 0, 7)),
         .locale = arena_copy(arena, pg_text(rows, 0, 8)),
         .email_canonical = arena_copy(arena, pg_text(rows, 0, 9)),
+        .user.has_mfa = pg_bool(rows, 0, 10),
     };
     return arena_overflowed(arena) ? ERR_NO_SPACE : OK;
 }

@@ -21,7 +21,7 @@ struct one_time_holder {
 #define ONE_TIME_STORE_HOLDER                                                                      \
     "u.id, coalesce(u.subject, u.id::text), u.password_hash, u.pepper_kid,"                        \
     " array_to_string(u.roles, ' '), u.auth_ver, u.email_verified_at IS NOT NULL, u.email,"        \
-    " u.locale, u.email_canonical"
+    " u.locale, u.email_canonical, " USER_STORE_HAS_MFA
 NODISCARD enum error one_time_store_read_holder(const struct pg_rows *rows, struct arena *arena,
                                                 struct one_time_holder *out);
 

@@ -18,6 +18,8 @@
 #include "key_store.h"
 #include "letter_store.h"
 #include "mail_store.h"
+#include "mfa_login_store.h"
+#include "mfa_store.h"
 #include "one_time_store.h"
 #include "outbox_store.h"
 #include "registration_store.h"
@@ -57,7 +59,7 @@ const struct pg_statements *const schema_statements[] = {
     &key_store_statements,           &audit_store_statements,        &client_store_statements,
     &directory_store_statements,     &revocation_store_statements,   &admin_store_statements,
     &admin_session_store_statements, &letter_store_statements,       &credential_store_statements,
-    &throttle_store_statements,
+    &mfa_store_statements,           &mfa_login_store_statements,    &throttle_store_statements,
 };
 const size_t schema_statements_count = sizeof(schema_statements) / sizeof(schema_statements[0]);
 

@@ -14,6 +14,9 @@ enum { SESSION_INSERT, SESSION_ROTATE, SESSION_INSPECT, SESSION_REVOKE };
     " array_to_string(s.amr, ' '), extract(epoch FROM"                                             \
     " least(s.idle_expires_at, s.absolute_expires_at) - clock_timestamp())::bigint"
 
+#define OTHERS_MAX "99"
+_Static_assert(SESSION_STORE_LIVE_MAX == 99 + 1, "the others and the new one");
+
 static const struct pg_statement statements[] = {
     [SESSION_INSERT] =
         {"session_insert",
@@ -25,6 +28,13 @@ static const struct pg_statement statements[] = {
          " SELECT $3, holder.id, $2, $4, $5, $6, string_to_array($7, ' '), t, t,"
          "  t + $8::bigint * interval '1 second', t + $9::bigint * interval '1 second', $10, $11"
          " FROM holder, clock_timestamp() AS t RETURNING 1"
+         "), surplus AS ("
+         " UPDATE sessions SET revoked_at = clock_timestamp() WHERE revoked_at IS NULL"
+         " AND id = ANY (ARRAY(SELECT s.id FROM sessions s WHERE s.user_id = $1"
+         "  AND s.revoked_at IS NULL ORDER BY s.id DESC OFFSET " OTHERS_MAX ")) RETURNING id"
+         "), told AS ("
+         " INSERT INTO revocations (session_id, expires_at)"
+         " SELECT id, clock_timestamp() + $12::bigint * interval '1 second' FROM surplus"
          ") SELECT expect_one(count(*)) FROM made"},
     /* No lock on users: whatever ends sessions does so in `sessions` itself. */
     [SESSION_ROTATE] = {"session_rotate",
@@ -67,6 +77,7 @@ void session_store_insert(struct pg_tx *tx, const struct session_row *row)
     pg_bind_i64(args, row->absolute_ttl_s);
     pg_bind_text_or_null(args, row->ip);
     pg_bind_text_or_null(args, row->user_agent);
+    pg_bind_i64(args, row->revocation_ttl_s);
 }
 
 static struct session_holder read_holder(const struct pg_rows *rows, int column,

@@ -20,7 +20,12 @@ struct session_row {
     int64_t absolute_ttl_s;
     struct str ip;         /* empty: unknown */
     struct str user_agent; /* empty: none */
+    int64_t revocation_ttl_s;
 };
+
+/* Of one user: the oldest end, without a word, when there would be more. Without a limit somebody could
+ * make more of them than one transaction can end. */
+enum { SESSION_STORE_LIVE_MAX = 100 };
 
 /* Only for a user who is active with that auth_ver at this moment (their row is locked FOR SHARE, so
  * a change of credentials comes wholly before or wholly after); else the transaction aborts with

@@ -13,7 +13,7 @@ static const struct pg_statement statements[] = {
          "SELECT " THROTTLE_STORE_STATE(
              "$2", "$3") ", u.id, coalesce(u.subject, u.id::text), u.password_hash, u.pepper_kid,"
                          " array_to_string(u.roles, ' '), u.auth_ver, u.status = 'active',"
-                         " u.email_verified_at IS NOT NULL"
+                         " u.email_verified_at IS NOT NULL, " USER_STORE_HAS_MFA
                          " FROM (VALUES (1)) AS one LEFT JOIN users u ON u.email_canonical = $1"},
     [USER_INSERT] =
         {"user_insert",
@@ -62,6 +62,7 @@ enum error user_store_find_login(struct pg *pg, struct arena *arena, struct str 
         .auth_ver = pg_i64(&rows, 0, USER + 5),
         .is_active = pg_bool(&rows, 0, USER + 6),
         .is_verified = pg_bool(&rows, 0, USER + 7),
+        .has_mfa = pg_bool(&rows, 0, USER + 8),
     };
     return arena_overflowed(arena) ? ERR_NO_SPACE : OK;
 }

@@ -20,7 +20,13 @@ struct user_login {
     int64_t auth_ver;
     bool is_active;
     bool is_verified;
+    bool has_mfa; /* a second factor that was confirmed */
 };
+
+/* In SQL, of `users u`. */
+#define USER_STORE_HAS_MFA                                                                         \
+    "EXISTS (SELECT 1 FROM totp_factors x"                                                         \
+    " WHERE x.user_id = u.id AND x.confirmed_at IS NOT NULL)"
 
 /* ERR_NOT_FOUND when no account has that address. The throttle's state is read in any case. */
 NODISCARD enum error user_store_find_login(struct pg *pg, struct arena *arena,

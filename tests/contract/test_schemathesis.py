@@ -48,7 +48,7 @@ def test_no_failure_is_left_unexplained(
         *("--checks", "all", "--exclude-checks", LEFT_OUT),
         *_selection(token, who),
         *("--phases", "examples,coverage,fuzzing", "--max-examples", str(EXAMPLES)),
-        *("--seed", "1", "--generation-database", "none", "--no-color", "--workers", "2"),
+        *("--seed", "1", "--generation-database", "none", "--no-color", "--workers", "1"),
     ]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=220)
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]

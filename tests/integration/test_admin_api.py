@@ -132,6 +132,36 @@ def test_a_disabled_administrator_is_out_at_once(service, receiver, admin) -> No
     assert other.get("/users", limit="1").status == 401
 
 
+def _lock_waiters(service: Service) -> int:
+    return _count(service, "pg_locks WHERE locktype = 'advisory' AND NOT granted")
+
+
+@pytest.mark.parametrize("kind", ["client", "user"])
+def test_an_administrator_disabled_while_a_change_waits_changes_nothing(
+    service, receiver, admin, kind: str
+) -> None:
+    """Whoever disabled them has been told so; the change was begun before."""
+    _, sub = _person(service, receiver)
+    person, own_sub = _person(service, receiver)
+    client = create_client(service, "--scope", SCOPE)
+    token = {
+        "client": lambda: client_token(service, client),
+        "user": lambda: user_token(service, person.tokens),
+    }[kind]()
+    path = {"client": f"/clients/{client.id}/disable", "user": f"/users/{own_sub}/disable"}[kind]
+    other = Administrator(service, token)
+    with psycopg.connect(service.database_url) as holding, ThreadPoolExecutor(1) as pool:
+        holding.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 7102))", [sub])
+        asked = pool.submit(other.user, sub, "/roles", "PUT", {"roles": ["admin"]})
+        wait_until(lambda: _lock_waiters(service) == 1, "the change waits", 4.0, 0.01)
+        assert admin.ask("POST", path).status == 204
+        holding.rollback()
+        refused = asked.result()
+    assert (refused.status, refused.code) == (401, "unauthenticated")
+    assert admin.user(sub, method="GET").json()["roles"] == []
+    assert _count(service, "audit WHERE type = 'user.roles_changed' AND subject = %s", sub) == 0
+
+
 # Finding.
 
 

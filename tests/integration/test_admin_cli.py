@@ -176,6 +176,23 @@ def test_what_is_misunderstood(service, arguments: list[str], said: str) -> None
     assert "usage: user-service user" in done.stderr
 
 
+def test_no_session_ends_by_a_time_to_come(service, receiver) -> None:
+    person = confirmed_person(service.api, receiver)
+    for soon in (timedelta(seconds=30), timedelta(days=25000)):
+        text = (datetime.now(UTC) + soon).strftime("%Y-%m-%dT%H:%M:%SZ")
+        done = _run(service, "revoke-sessions", "--all", "--before", text)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert f'a time that has passed, by the database\'s clock; "{text}"' in done.stderr
+        assert len(done.stderr.splitlines()) == 1
+    assert _refresh(service, person.tokens) == 200
+    with psycopg.connect(service.database_url) as connection:
+        told = connection.execute(
+            "SELECT count(*) FROM audit WHERE type = 'sessions.ended'"
+            " AND (detail::json ->> 'before')::timestamptz > clock_timestamp()"
+        ).fetchone()
+    assert told == (0,)
+
+
 def test_a_seventeenth_role(service, receiver) -> None:
     person = confirmed_person(service.api, receiver)
     for number in range(16):

@@ -5,12 +5,14 @@ The second factor and the time of the login are set in the session's row, as a l
 would have left them.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from support import events
 from support.clients import TOKEN, claims_of, create_client
 from support.journey import Person, confirmed_person, login
+from support.mfa import pretend, unenrol
 from support.receiver import Receiver
 from support.refresh_tokens import (
     RefreshForge,
@@ -41,6 +43,13 @@ def admin(service: Service, receiver: Receiver) -> Person:
     return person
 
 
+@pytest.fixture(autouse=True)
+def factor(service: Service, admin: Person) -> Iterator[None]:
+    """`prove` gives the administrator one; the next test's logins are without a code."""
+    yield
+    unenrol(service, admin.email)
+
+
 @pytest.fixture
 def tokens(service: Service, admin: Person) -> dict[str, Any]:
     """Of a new session with a second factor."""
@@ -58,6 +67,7 @@ def grant_role(service: Service, person: Person) -> None:
 
 
 def prove(service: Service, tokens: dict[str, Any], ago_s: int = 0) -> None:
+    pretend(service, claims_of(tokens["access_token"])["sub"])
     execute(
         service.database_url,
         "UPDATE sessions SET amr = '{pwd,otp}',"
@@ -113,6 +123,10 @@ def test_the_role_is_asked_for(service: Service, receiver: Receiver) -> None:
 def test_the_second_factor_is_asked_for(service: Service, admin: Person) -> None:
     tokens = login(service.api, admin)
     _assert_error(mint(service, tokens["refresh_token"]), "mfa_enrollment_required")
+    pretend(service, claims_of(tokens["access_token"])["sub"])
+    _assert_error(mint(service, tokens["refresh_token"]), "reauth_required")
+    prove(service, tokens)
+    assert mint(service, tokens["refresh_token"]).status == 200
 
 
 def test_a_fresh_login_is_asked_for(service: Service, tokens: dict[str, Any]) -> None:

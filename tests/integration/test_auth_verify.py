@@ -158,7 +158,7 @@ def test_roles_and_scopes_are_told(service: Service, rich: str) -> None:
 @pytest.mark.parametrize(
     "query",
     [
-        *("", "?", "?scope=", "?scope=read", "?scope=write:all,read", "?scope=write%3Aall"),
+        *("", "?", "?scope=read", "?scope=write:all,read", "?scope=write%3Aall"),
         *(
             "?role=admin",
             "?role=support,admin",
@@ -173,6 +173,14 @@ def test_roles_and_scopes_are_told(service: Service, rich: str) -> None:
 def test_what_is_asked_for_is_there(service: Service, rich: str, query: str) -> None:
     for method in ("GET", "POST", "HEAD"):
         assert service.api.request(method, VERIFY + query, token=rich).status == 200
+
+
+@pytest.mark.parametrize(
+    "query", ["?aud=", "?role=,", "?scope", "?scope=read&aud=", "?role=%20&x=1"]
+)
+def test_to_ask_for_nothing_is_an_error(service: Service, rich: str, query: str) -> None:
+    """A gateway's variable that was empty must not let everybody through."""
+    assert service.api.get(VERIFY + query, token=rich).code == "malformed_request"
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,14 @@ and against what the receiver was told.
 """
 
 import http.client
+import itertools
 import random
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -21,7 +23,7 @@ from support.journey import Person, login, new_password, new_person
 from support.makers import ReceiverMaker, ServiceMaker
 from support.poll import wait_until
 from support.postgres import Cluster
-from support.receiver import Receiver
+from support.receiver import Receiver, token_of
 from support.service import Service
 from support.stats import percentile, report
 
@@ -32,15 +34,19 @@ READY_S = 1.0
 
 
 class Clients:
-    """Register, log in, rename, change the password, log out; remember each 2xx."""
+    """Register, log in, rename, change or reset the password, log out; remember each 2xx."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, receiver: Receiver) -> None:
+        self._receiver = receiver
+        self._turns = itertools.count()
         self._api = Api("127.0.0.1", port, timeout_s=10)
         self._stop = threading.Event()
         self._threads = [threading.Thread(target=self._run) for _ in range(CLIENTS)]
         self.registered: dict[str, str] = {}
         self.names: dict[str, str] = {}
-        self.people: dict[str, Person] = {}  # whose password was changed
+        self.passwords: dict[str, str] = {}  # of those who changed theirs, the one that is sure
+        self.changes: Counter[str] = Counter()
+        self.resets = 0
         self.ended: list[str] = []
         self.refused: Counter[str] = Counter()
         self.faults: list[str] = []
@@ -84,13 +90,43 @@ class Clients:
         token = changed.json()["access_token"]
         if self._acknowledged(self._api.post("/v1/logout", token=token), 204):
             self.ended.append(changed.json()["session_id"])
+        if next(self._turns) % 4 == 0:
+            self._reset(person)
 
     def _change(self, person: Person, token: str) -> Reply | None:
         body = {"current_password": person.password, "new_password": new_password()}
         changed = self._acknowledged(self._api.post("/v1/me/password", body, token=token), 200)
         if changed is not None:
-            self.people[person.email] = Person(person.email, body["new_password"])
+            self._note_password(person, body["new_password"])
         return changed
+
+    def _reset(self, person: Person) -> None:
+        asked = self._api.post("/v1/password-reset", {"email": person.email})
+        if self._acknowledged(asked, 202) is None:
+            return
+        mail = self._mail(person.email)
+        if mail is None:
+            return
+        # What is not acknowledged may have happened all the same.
+        self.passwords.pop(person.email)
+        body = {"token": token_of(mail["data"]["link"]), "new_password": new_password()}
+        confirmed = self._api.post("/v1/password-reset/confirm", body)
+        if self._acknowledged(confirmed, 204):
+            self._note_password(person, body["new_password"])
+            self.resets += 1
+
+    def _mail(self, email: str) -> dict[str, Any] | None:
+        end = time.monotonic() + 5
+        while time.monotonic() < end and not self._stop.is_set():
+            found = self._receiver.find(events.PASSWORD_RESET_REQUESTED, email=email)
+            if found:
+                return found[0]
+            time.sleep(0.05)
+        return None
+
+    def _note_password(self, person: Person, password: str) -> None:
+        self.passwords[person.email] = password
+        self.changes[person.email] += 1
 
     def _acknowledged(self, reply: Reply, status: int) -> Reply | None:
         if reply.status == 503:
@@ -128,7 +164,7 @@ def test_kill_the_service(shop: tuple[Service, Receiver]) -> None:
     service, receiver = shop
     chance = random.Random(20)
     ready: list[float] = []
-    with Clients(service.port) as clients:
+    with Clients(service.port, receiver) as clients:
         for number in range(SERVICE_ROUNDS):
             time.sleep(chance.uniform(0.0, 0.8))
             service.kill()
@@ -141,7 +177,8 @@ def test_kill_the_service(shop: tuple[Service, Receiver]) -> None:
     service.wait_ready()
     _assert_history(service, receiver, clients)
     report(
-        f"kill -9 of the service: {SERVICE_ROUNDS} rounds, {len(clients.registered)} accounts and"
+        f"kill -9 of the service: {SERVICE_ROUNDS} rounds, {len(clients.registered)} accounts,"
+        f" {clients.changes.total()} new passwords ({clients.resets} by reset) and"
         f" {len(clients.ended)} logouts acknowledged, exec to ready p50"
         f" {percentile(ready, 0.5) * 1e3:.0f} ms, max {max(ready) * 1e3:.0f} ms"
     )
@@ -153,7 +190,7 @@ def test_kill_postgresql(shop: tuple[Service, Receiver], durable: Cluster) -> No
     service, receiver = shop
     chance = random.Random(21)
     back: list[float] = []
-    with Clients(service.port) as clients:
+    with Clients(service.port, receiver) as clients:
         for _ in range(POSTGRES_ROUNDS):
             time.sleep(chance.uniform(0.2, 1.2))
             durable.kill()
@@ -188,10 +225,11 @@ def _assert_history(service: Service, receiver: Receiver, clients: Clients) -> N
         ).fetchone()[0]
         assert outdated == 0, "sessions of a password that was changed"
         rows = connection.execute(
-            "SELECT email_canonical, coalesce(subject, id::text), name FROM users"
+            "SELECT email_canonical, coalesce(subject, id::text), name, auth_ver - 1 FROM users"
         ).fetchall()
-    users = {email: subject for email, subject, _name in rows}
-    names = {email: name for email, _subject, name in rows}
+    users = {email: subject for email, subject, _name, _made in rows}
+    names = {email: name for email, _subject, name, _made in rows}
+    made = Counter({email: made for email, _subject, _name, made in rows if made > 0})
 
     lost = clients.registered.items() - users.items()
     assert not lost, f"{len(lost)} acknowledged accounts lost"
@@ -202,10 +240,11 @@ def _assert_history(service: Service, receiver: Receiver, clients: Clients) -> N
     registered = Counter(e["data"]["email"] for e in told if e["type"] == events.REGISTERED)
     assert registered == Counter(list(users)), "one registered event for each account, and no other"
     changed = Counter(e["data"]["email"] for e in told if e["type"] == events.PASSWORD_CHANGED)
-    assert set(clients.people) <= set(changed), "each acknowledged change was told"
-    assert set(changed.values()) <= {1}
-    for person in list(clients.people.values())[-200:]:
-        login(service.api, person)
+    assert clients.changes <= changed, "each acknowledged change was told"
+    assert changed == made, "one password_changed event for each change, and no other"
+    assert clients.resets > 0
+    for email, password in list(clients.passwords.items())[-200:]:
+        login(service.api, Person(email, password))
     ended = Counter(e["data"]["session_id"] for e in told if e["type"] == events.SESSION_REVOKED)
     assert set(clients.ended) <= set(ended)
     assert set(ended.values()) <= {1}

@@ -18,6 +18,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from support.client import Reply
+from support.clients import claims_of
 from support.journey import (
     Person,
     confirmed_person,
@@ -27,6 +28,7 @@ from support.journey import (
     register,
 )
 from support.makers import ServiceMaker
+from support.mfa import pretend
 from support.postgres import Cluster
 from support.raw_case import HOST, JSON, message
 from support.raw_http import connect, read_one
@@ -59,7 +61,8 @@ def _kinds(service: Service, receiver: Receiver) -> list[Person]:
 
 
 def test_login_answers_are_alike(service: Service, receiver: Receiver) -> None:
-    """Known with a wrong password, pending with its right one, unknown, disabled."""
+    """Known with a wrong password, with a second factor or without, pending and disabled with their
+    right one, unknown."""
     known, pending, unknown = _kinds(service, receiver)
     disabled = confirmed_person(service.api, receiver, "same-length-d")
     with psycopg.connect(service.database_url) as connection:
@@ -67,9 +70,12 @@ def test_login_answers_are_alike(service: Service, receiver: Receiver) -> None:
             "UPDATE users SET status = 'disabled' WHERE email_canonical = %s", [disabled.email]
         )
     wrong = {"email": known.email, "password": new_password()}
+    guarded = confirmed_person(service.api, receiver, "same-length-e")
+    pretend(service, claims_of(guarded.tokens["access_token"])["sub"])
+    asked = {"email": guarded.email, "password": new_password()}
     faces = [
         _face(service.api.post("/v1/login", body))
-        for body in (wrong, pending.credentials, unknown.credentials, disabled.credentials)
+        for body in (wrong, asked, pending.credentials, unknown.credentials, disabled.credentials)
     ]
     assert faces[0][0] == 401
     assert all(face == faces[0] for face in faces)
@@ -99,12 +105,16 @@ def clocked(
 
 @pytest.fixture(scope="module")
 def known(clocked: Service, receiver: Receiver) -> list[str]:
-    """Addresses of accounts."""
+    """Addresses of accounts; every other one has a second factor."""
     with ThreadPoolExecutor(8) as pool:
-        people = pool.map(
-            lambda _n: confirmed_person(clocked.api, receiver, "clocked-k"), range(ADDRESSES)
+        people = list(
+            pool.map(
+                lambda _n: confirmed_person(clocked.api, receiver, "clocked-k"), range(ADDRESSES)
+            )
         )
-        return [person.email for person in people]
+    for person in people[::2]:
+        pretend(clocked, claims_of(person.tokens["access_token"])["sub"])
+    return [person.email for person in people]
 
 
 @pytest.fixture(scope="module")

@@ -291,6 +291,31 @@ def test_a_revoked_key_is_refused_everywhere_within_a_second(
     assert done.returncode == 1 and "revoked already" in done.stderr
 
 
+def test_a_session_outlives_that_no_key_signs(open_shop: OpenShop, secrets: Secrets) -> None:
+    """What cannot be answered does not rotate: else the client's next try would be a thief's."""
+    secrets.put("jwt", _key("only"))
+    shop = open_shop(US_REFRESH_GRACE="0s")
+    tokens = login(shop.api, shop.person)
+    shop.command("keys", "revoke", "only")
+    for replica in shop.replicas:
+        wait_until(
+            lambda r=replica: r.api.get("/v1/me", token=tokens["access_token"]).status == 401,
+            "its token is refused",
+            1.0,
+        )
+    for replica in [*shop.replicas, *shop.replicas]:
+        reply = replica.api.post("/v1/refresh", {"refresh_token": tokens["refresh_token"]})
+        assert (reply.status, reply.code) == (503, "no_signing_key")
+        assert replica.ops_status("/readyz") == 200
+    shop.secrets.put("jwt", _key("next"))
+
+    def refreshed() -> bool:
+        reply = shop.api.post("/v1/refresh", {"refresh_token": tokens["refresh_token"]})
+        return reply.status == 200
+
+    wait_until(refreshed, "the same refresh token is good once a key signs again", 5)
+
+
 def test_a_key_is_published_before_it_signs(open_shop: OpenShop) -> None:
     """And a roll-back of the secret is followed at once."""
     shop = open_shop(US_KEY_DELAY="4s")
@@ -368,6 +393,9 @@ class Load:
         self.faults: list[Any] = []
         self.logins = 0
         self.refreshes = 0
+        # Somebody else, whose many logins end none of the sessions that are watched.
+        self._busy = new_person()
+        assert shop.api.post("/v1/register", self._busy.credentials).status == 201
         self._over = threading.Event()
         self._threads = [
             threading.Thread(target=work, args=(replica.api,))
@@ -387,7 +415,7 @@ class Load:
 
     def _log_in(self, api: Api) -> None:
         while not self._over.is_set():
-            reply = api.post("/v1/login", self.shop.person.credentials)
+            reply = api.post("/v1/login", self._busy.credentials)
             self.logins += 1
             if reply.status != 200:
                 self.faults.append(reply)

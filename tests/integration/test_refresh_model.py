@@ -3,7 +3,8 @@
 
 The model has of each session only its generation, the key of its last rotation, how old it and its
 last rotation are, and whether it has ended; each token of it is computed. Answers, rows and
-published events must be what it says. Time passes by setting the rows' times back.
+published events must be what it says. Time passes by setting the rows' times back. Of the user it
+has the password and auth_ver: whatever raises that ends all sessions and all mails of resets.
 """
 
 from collections import Counter
@@ -22,13 +23,13 @@ from hypothesis.stateful import (
 )
 from support import events
 from support.client import Api, Reply
-from support.journey import new_person
+from support.journey import new_password, new_person, reset_token
 from support.makers import ReceiverMaker, ServiceMaker
 from support.poll import wait_until
 from support.receiver import Receiver
 from support.refresh_tokens import RefreshForge, parts_of, refresh, send_form, set_back
 from support.secret_files import SecretFiles
-from support.service import Service
+from support.service import Service, run_command
 from support.stats import report
 
 WALKS, STEPS = 50, 50
@@ -98,6 +99,8 @@ def _machine(world: World) -> type[RuleBasedStateMachine]:
             super().__init__()
             self.person = new_person()
             self.known: list[Session] = []
+            self.version = 1  # auth_ver
+            self.resets: list[tuple[str, int]] = []  # token, and the version that it is of
             self.database = psycopg.connect(world.url, autocommit=True)
             reply = world.api("grace").post("/v1/register", self.person.credentials)
             assert reply.status == 201, reply
@@ -183,6 +186,51 @@ def _machine(world: World) -> type[RuleBasedStateMachine]:
                 assert reply.status == 200, reply
                 session.access = reply.json()["access_token"]
 
+        @rule(pick=WHICH, replica=REPLICAS, right=st.booleans())
+        def change_password(self, pick: int, replica: str, right: bool) -> None:
+            world.steps["change"] += 1
+            session = self._picked(pick)
+            body = {
+                "current_password": self.person.password if right else "not the password at all",
+                "new_password": new_password(),
+            }
+            reply = world.api(replica).post("/v1/me/password", body, token=session.access)
+            if not session.live:
+                assert (reply.status, reply.code) == (401, "unauthenticated"), reply
+            elif not right:
+                assert (reply.status, reply.code) == (401, "invalid_credentials"), reply
+            else:
+                assert reply.status == 200, reply
+                self._all_end()
+                self.person.password = body["new_password"]
+                made = Session(reply.json()["access_token"], [reply.json()["refresh_token"]])
+                self.known.append(made)
+
+        @rule(replica=REPLICAS)
+        def ask_for_reset(self, replica: str) -> None:
+            world.steps["ask"] += 1
+            token = reset_token(world.api(replica), world.receiver, self.person.email)
+            self.resets.append((token, self.version))
+
+        @rule(which=WHICH, replica=REPLICAS, good=st.booleans())
+        def reset_password(self, which: int, replica: str, good: bool) -> None:
+            """By any token that was ever mailed to them."""
+            if not self.resets:
+                self.ask_for_reset(replica)
+            world.steps["reset"] += 1
+            token, version = self.resets[-1 - which % min(3, len(self.resets))]
+            password = new_password() if good else self.person.email
+            body = {"token": token, "new_password": password}
+            reply = world.api(replica).post("/v1/password-reset/confirm", body)
+            if version != self.version:
+                assert (reply.status, reply.code) == (400, "invalid_token"), reply
+            elif not good:
+                assert (reply.status, reply.code) == (422, "validation_failed"), reply
+            else:
+                assert reply.status == 204, reply
+                self._all_end()
+                self.person.password = password
+
         @rule(by_s=JUMPS)
         def time_passes(self, by_s: int) -> None:
             world.steps["time"] += 1
@@ -237,13 +285,13 @@ def _machine(world: World) -> type[RuleBasedStateMachine]:
         def disable_for_a_while(self, pick: int, which: int, replica: str, key: str | None) -> None:
             world.steps["disable"] += 1
             session = self._picked(pick)
-            status = "UPDATE users SET status = %s WHERE id = %s"
-            self.database.execute(status, ["disabled", self.user_id])
+            self._operate("disable")
+            self._all_end()
             reply = world.api(replica).post("/v1/login", self.person.credentials)
             assert reply.code == "invalid_credentials", reply
             token = session.tokens[which % len(session.tokens)]
             self._assert_refused(refresh(world.api(replica), token, key))
-            self.database.execute(status, ["active", self.user_id])
+            self._operate("enable")
 
         @invariant()
         def rows_are_what_the_model_says(self) -> None:
@@ -259,6 +307,19 @@ def _machine(world: World) -> type[RuleBasedStateMachine]:
             )
             for sid, _generation, _ended, digest in rows:
                 assert digest == parts_of(current[sid]).digest
+
+        def _all_end(self) -> None:
+            """The user's auth_ver has risen."""
+            self.version += 1
+            for one in self.known:
+                if one.live:
+                    world.revoked[one.sid] += 1
+                one.ended = True
+
+        def _operate(self, what: str) -> None:
+            environment = {"US_DATABASE_URL": world.url}
+            done = run_command("user", what, self.person.email, environment=environment)
+            assert done.returncode == 0, done.stderr
 
         def _picked(self, pick: int) -> Session:
             """Mostly one that lives: of those that have ended there is little to tell."""

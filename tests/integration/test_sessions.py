@@ -139,12 +139,14 @@ def test_ending_the_others_asks_for_a_fresh_password(make_service, make_receiver
     receiver = make_receiver()
     service = make_service(receiver, US_ACCESS_TOKEN_TTL="1h").start()
     person = confirmed_person(service.api, receiver)
-    login(service.api, person)
+    other = f"/v1/me/sessions/{login(service.api, person)['session_id']}"
     with psycopg.connect(service.database_url, autocommit=True) as connection:
         connection.execute("UPDATE sessions SET auth_time = auth_time - interval '6 minutes'")
     old = service.api.post("/v1/refresh", {"refresh_token": person.tokens["refresh_token"]}).json()
 
     refused = service.api.request("DELETE", "/v1/me/sessions", token=old["access_token"])
+    assert refused.code == "reauth_required"
+    refused = service.api.request("DELETE", other, token=old["access_token"])
     assert refused.code == "reauth_required"
     wrong = service.api.post(
         "/v1/me/reauth", {"password": "not the password"}, token=old["access_token"]
@@ -160,7 +162,10 @@ def test_ending_the_others_asks_for_a_fresh_password(make_service, make_receiver
     assert after["sid"] == before["sid"]
     assert after["auth_time"] >= before["auth_time"] + 360
     token = fresh.json()["access_token"]
+    assert service.api.request("DELETE", other, token=token).status == 204
     assert service.api.request("DELETE", "/v1/me/sessions", token=token).status == 204
+    own = f"/v1/me/sessions/{old['session_id']}"
+    assert service.api.request("DELETE", own, token=old["access_token"]).status == 204
 
 
 @pytest.mark.parametrize("column", ["revoked_at", "idle_expires_at", "absolute_expires_at"])

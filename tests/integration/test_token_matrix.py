@@ -15,9 +15,12 @@ from support.journey import (
     confirmed_person,
     login,
     mail_token,
+    new_password,
     new_person,
     register,
+    reset_token,
 )
+from support.mfa import Authenticator, enrol, forget_uses, pretend, unenrol
 from support.receiver import Receiver
 from support.refresh_tokens import execute, send_form
 from support.service import Service, run_command
@@ -26,9 +29,11 @@ from support.token_places import (
     ADMIN,
     CLASSES,
     CLIENT,
+    MFA,
     ONE_TIME,
     PLACES,
     REFRESH,
+    RESET,
     Case,
     Place,
 )
@@ -44,8 +49,10 @@ class World:
     receiver: Receiver
     actor: Person
     other: Person
+    guarded: Person  # has a second factor
+    authenticator: Authenticator
     client: dict[str, Any]
-    spare: str  # a one-time token that is never used up
+    spares: dict[str, str]  # one-time tokens that are never used up
 
     @property
     def other_sub(self) -> str:
@@ -62,14 +69,22 @@ def world(service: Service, receiver: Receiver) -> World:
     )
     client = create_client(service, "reader", "--audience", "shop", "--scope", "users:read")
     pending = new_person("pending")
+    forgetful = confirmed_person(service.api, receiver, "forgetful")
     register(service.api, pending)
+    guarded = confirmed_person(service.api, receiver, "guarded")
+    authenticator, _ = enrol(service.api, guarded.tokens["access_token"])
     return World(
         service,
         receiver,
         actor,
         confirmed_person(service.api, receiver, "other"),
+        guarded,
+        authenticator,
         client,
-        mail_token(receiver, pending.email),
+        {
+            ONE_TIME: mail_token(receiver, pending.email),
+            RESET: reset_token(service.api, receiver, forgetful.email),
+        },
     )
 
 
@@ -89,8 +104,16 @@ def _token(world: World, kind: str, fits: bool) -> tuple[str, str]:
     api = world.service.api
     if kind == CLIENT:
         return client_token(api, world.client), world.actor.password
-    if kind == ONE_TIME and not fits:
-        return world.spare, world.actor.password
+    if kind == MFA:
+        forget_uses(world.service, world.guarded)
+        reply = api.post("/v1/login", world.guarded.credentials)
+        assert reply.code == "mfa_required", reply
+        return reply.json()["mfa_token"], world.guarded.password
+    if kind in world.spares and not fits:
+        return world.spares[kind], world.actor.password
+    if kind == RESET:
+        person = confirmed_person(api, world.receiver, "forgetful")
+        return reset_token(api, world.receiver, person.email), new_password()
     if kind == ONE_TIME:
         person = new_person("fresh")
         register(api, person)
@@ -99,7 +122,9 @@ def _token(world: World, kind: str, fits: bool) -> tuple[str, str]:
     if kind == ADMIN:
         form = {"grant_type": "refresh_token", "scope": "users:admin"}
         form["refresh_token"] = tokens["refresh_token"]
+        pretend(world.service, claims_of(tokens["access_token"])["sub"])
         reply = send_form(api, "/oauth2/token", form)
+        unenrol(world.service, world.actor.email)
         assert reply.status == 200, reply
         return reply.json()["access_token"], world.actor.password
     return {ACCESS: tokens["access_token"], REFRESH: tokens["refresh_token"]}[
@@ -117,18 +142,35 @@ def _dead_letter(world: World) -> str:
         return str(connection.execute(query).fetchone()[0])
 
 
-def _case(world: World, kind: str, fits: bool) -> Case:
+def _code(world: World, kind: str, path: str) -> str:
+    """Of the factor that the request is about."""
+    if kind == MFA:
+        return world.authenticator.code()
+    if not path.endswith("/totp/confirm"):
+        return "123456"
+    begun = world.service.api.post("/v1/me/mfa/totp", token=_session(world)["access_token"])
+    assert begun.status == 201, begun
+    return Authenticator(begun.json()["secret"]).code()
+
+
+def _case(world: World, kind: str, fits: bool, path: str = "") -> Case:
     service = world.service
+    unenrol(service, world.actor.email)
     execute(service.database_url, "UPDATE users SET status = 'active'")
     foreign = login(service.api, world.other)
     token, password = _token(world, kind, fits)
+    code = _code(world, kind, path)
+    session = _session(world)
+    if path.endswith(("/recovery-codes", "/oauth2/token")):
+        pretend(service, claims_of(session["access_token"])["sub"])
     return Case(
         token=token,
         password=password,
         user=world.other_sub,
-        session=_session(world)["session_id"],
+        session=session["session_id"],
         foreign_session=foreign["session_id"],
         client=create_client(service, "spare", "--audience", "x")["client_id"],
+        code=code,
         event=_dead_letter(world),
         introspector=basic(world.client),
     )
@@ -145,7 +187,7 @@ def _send(world: World, method: str, path: str, place: Place, case: Case) -> Rep
 
 
 def _blank() -> Case:
-    return Case(*[""] * 7, introspector={})
+    return Case(*[""] * 8, introspector={})
 
 
 def _is_yes(place: Place, reply: Reply) -> bool:
@@ -181,7 +223,7 @@ def test_only_the_right_class_is_let_in(
 ) -> None:
     place = PLACES[method, path][number]
     fits = kind in place.accepted
-    reply = _send(world, method, path, place, _case(world, kind, fits))
+    reply = _send(world, method, path, place, _case(world, kind, fits, path))
     assert _is_yes(place, reply) == fits, reply
     if not fits and "Authorization" in place.request(_blank()).headers:
         assert reply.status in (401, 403), reply  # refused as a token, not for something else

@@ -20,8 +20,15 @@ static enum error try_mint(const struct kept *token, struct str *out)
         assert_int_equal(try_mint((token), &token_), (error));                                     \
     } while (0)
 
+static void give_factor(void)
+{
+    database_do("INSERT INTO totp_factors (user_id, kid, nonce, secret, confirmed_at)"
+                " SELECT id, 'k1', '', '', clock_timestamp() FROM users ON CONFLICT DO NOTHING");
+}
+
 static void make_administrator(void)
 {
+    give_factor();
     database_do("UPDATE users SET roles = '{support,admin}'");
     database_do("UPDATE sessions SET amr = '{pwd,otp}'");
 }
@@ -63,9 +70,18 @@ static void each_condition_is_asked_for(void **state)
     database_do("UPDATE sessions SET amr = '{pwd}'");
     assert_not_minted(&token, ERR_INVALID_SCOPE);
     database_do("UPDATE users SET roles = '{admin}'");
+    database_do("UPDATE totp_factors SET confirmed_at = NULL"); /* it does not count yet */
     assert_not_minted(&token, ERR_MFA_ENROLLMENT_REQUIRED);
+    database_do("UPDATE sessions SET amr = '{pwd,otp}'"); /* proved, and removed since */
+    database_do("TRUNCATE totp_factors");
+    assert_not_minted(&token, ERR_MFA_ENROLLMENT_REQUIRED);
+    give_factor();
+    database_do("UPDATE sessions SET amr = '{pwd}'");
+    assert_not_minted(&token, ERR_REAUTH_REQUIRED);
+    database_do("UPDATE sessions SET amr = '{pwd,mfa}'"); /* a recovery code */
+    assert_not_minted(&token, ERR_REAUTH_REQUIRED);
     database_do("UPDATE sessions SET auth_time = auth_time - interval '1 day'");
-    assert_not_minted(&token, ERR_MFA_ENROLLMENT_REQUIRED);
+    assert_not_minted(&token, ERR_REAUTH_REQUIRED);
     database_do("UPDATE sessions SET amr = '{otp,pwd}'");
     assert_not_minted(&token, ERR_REAUTH_REQUIRED);
     database_do("UPDATE sessions SET auth_time = clock_timestamp() - interval '930 s'");

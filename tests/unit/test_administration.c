@@ -213,6 +213,22 @@ static void all_that_began_before_a_moment_end(void **state)
     assert_int_equal(revocation_count(account_revocations), 2000);
 }
 
+static void no_moment_to_come_ends_sessions(void **state)
+{
+    struct kept token = open_session();
+    struct work work = account_work();
+    int64_t ended = -1;
+
+    (void)state;
+    assert_int_equal(administration_end_begun(&administered_rules, &work, &administered_by,
+                                              clock_wall_ms() + 5000, &ended),
+                     ERR_NO_MATCH);
+    assert_int_equal(ended, -1);
+    assert_true(token_counts(&token, 1));
+    assert_int_equal(live_sessions(), 1);
+    assert_int_equal(audits_of("sessions.ended"), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -227,6 +243,7 @@ int main(void)
         ADMINISTERED(ending_all_sessions_keeps_the_user),
         ADMINISTERED(ending_one_session_keeps_the_others),
         ADMINISTERED(all_that_began_before_a_moment_end),
+        ADMINISTERED(no_moment_to_come_ends_sessions),
     };
 
     return cmocka_run_group_tests_name("administration", tests, refresh_start, refresh_stop);

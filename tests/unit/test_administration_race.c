@@ -4,6 +4,8 @@
 
 #include <pthread.h>
 
+#include "client_registry.h"
+
 enum { RACERS = 4, ROUNDS = 20 };
 
 /* What a racing worker has for itself. */
@@ -16,6 +18,8 @@ struct racer {
     enum error (*act)(struct racer *self, struct work *work);
     struct str role;
     struct kept token;
+    struct boss boss;   /* who does it */
+    struct boss *other; /* to whom */
     enum error error;
 };
 
@@ -49,6 +53,29 @@ static enum error act_disable(struct racer *self, struct work *work)
 {
     (void)self;
     return administration_disable(&administered_rules, work, &administered_by, refresh_user);
+}
+
+static enum error act_disable_other(struct racer *self, struct work *work)
+{
+    return administration_disable(&administered_rules, work, &self->boss.by,
+                                  self->other->claims.sub);
+}
+
+static enum error act_disable_other_client(struct racer *self, struct work *work)
+{
+    return client_registry_disable(NULL, work, &self->boss.by.audit, self->other->uuid);
+}
+
+/* By an administrator, for somebody who shall be one. */
+static enum error act_appoint(struct racer *self, struct work *work)
+{
+    return roles_grant(&administered_rules, work, &self->boss.by, refresh_user, ROLES_ADMIN);
+}
+
+static enum error act_end_sessions(struct racer *self, struct work *work)
+{
+    (void)self;
+    return administration_end_sessions(&administered_rules, work, &administered_by, refresh_user);
 }
 
 static enum error act_grant(struct racer *self, struct work *work)
@@ -158,7 +185,8 @@ static void pause_at(const char *event, const char *when)
 
 static void pause_no_more(void)
 {
-    database_do("DROP TRIGGER IF EXISTS pause ON sessions; DROP TRIGGER IF EXISTS pause ON users");
+    database_do("DROP TRIGGER IF EXISTS pause ON sessions; DROP TRIGGER IF EXISTS pause ON users;"
+                "DROP TRIGGER IF EXISTS pause ON clients");
 }
 
 static void await_pause(void)
@@ -243,6 +271,142 @@ static void a_refresh_that_comes_too_late_is_refused(void **state)
     assert_int_equal(events_of("session.reuse_detected"), 0);
 }
 
+static void assert_not_appointed(const struct racer *ending, const struct racer *appointing)
+{
+    assert_int_equal(ending->error, OK);
+    assert_int_equal(appointing->error, ERR_UNAUTHENTICATED);
+    assert_int_equal(database_number("SELECT count(*) FROM users WHERE roles <> '{}'"
+                                     " AND email = 'a@example.com'"),
+                     0);
+    assert_int_equal(audits_of("user.roles_changed"), 0);
+}
+
+/* The token counted when the change was begun, and its holder was being disabled. */
+static void an_administrator_who_is_being_disabled_appoints_nobody(void **state)
+{
+    static struct racer ending = {.act = act_disable_other};
+    static struct racer appointing = {.act = act_appoint};
+
+    (void)state;
+    boss_user(&ending.boss, 1);
+    boss_user(&appointing.boss, 2);
+    ending.other = &appointing.boss;
+    pause_at("UPDATE ON users", "WHEN (NEW.status = 'disabled')");
+    meet(&ending, &appointing);
+    assert_not_appointed(&ending, &appointing);
+}
+
+static void a_client_that_is_being_disabled_appoints_nobody(void **state)
+{
+    static struct racer ending = {.act = act_disable_other_client};
+    static struct racer appointing = {.act = act_appoint};
+
+    (void)state;
+    boss_client(&ending.boss, 1);
+    boss_client(&appointing.boss, 2);
+    ending.other = &appointing.boss;
+    pause_at("UPDATE ON clients", "WHEN (NEW.disabled_at IS NOT NULL)");
+    meet(&ending, &appointing);
+    assert_not_appointed(&ending, &appointing);
+}
+
+/* Disabled while the change waits for its subject: it was begun long before. */
+static void a_wait_for_the_subject_outlives_no_administrator(void **state)
+{
+    static struct racer holding = {.act = act_end_sessions};
+    static struct racer appointing = {.act = act_appoint};
+
+    (void)state;
+    (void)open_session();
+    boss_user(&appointing.boss, 2);
+    holding.pg = pg_new(&test_options);
+    appointing.pg = pg_new(&test_options);
+    account_do("CREATE OR REPLACE FUNCTION pause() RETURNS trigger LANGUAGE plpgsql AS $$"
+               " BEGIN FOR i IN 1 .. 400 LOOP"
+               "  EXIT WHEN pg_try_advisory_xact_lock(77);"
+               "  PERFORM pg_sleep(0.01);"
+               " END LOOP; RETURN NULL; END $$;"
+               "CREATE OR REPLACE TRIGGER pause AFTER UPDATE ON sessions FOR EACH ROW"
+               " EXECUTE FUNCTION pause()");
+    database_do("SELECT pg_advisory_lock(77)");
+    begin(&holding);
+    await_pause();
+    begin(&appointing);
+    database_await("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted", 1);
+    account_do("UPDATE users SET status = 'disabled', auth_ver = 2 WHERE id = '%s'",
+               appointing.boss.id);
+    database_do("SELECT pg_advisory_unlock(77)");
+    end(&holding);
+    end(&appointing);
+    pause_no_more();
+    pg_free(holding.pg);
+    pg_free(appointing.pg);
+    assert_not_appointed(&holding, &appointing);
+}
+
+/* Who updates waits until the other one is about to update, too: each holds what the other one wants. */
+static void pause_both_at(const char *table)
+{
+    account_do("CREATE OR REPLACE FUNCTION pause() RETURNS trigger LANGUAGE plpgsql AS $$"
+               " BEGIN PERFORM pg_advisory_xact_lock_shared(78); FOR i IN 1 .. 400 LOOP"
+               "  EXIT WHEN (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"
+               "   AND objid = 78) > 1 OR EXISTS (SELECT FROM pg_locks WHERE NOT granted);"
+               "  PERFORM pg_sleep(0.01);"
+               " END LOOP; RETURN NULL; END $$;"
+               "CREATE OR REPLACE TRIGGER pause BEFORE UPDATE ON %s FOR EACH STATEMENT"
+               " EXECUTE FUNCTION pause()",
+               table);
+}
+
+static void assert_one_won(struct racer *first, struct racer *second)
+{
+    first->other = &second->boss;
+    second->other = &first->boss;
+    first->pg = pg_new(&test_options);
+    second->pg = pg_new(&test_options);
+    begin(first);
+    begin(second);
+    end(first);
+    end(second);
+    pause_no_more();
+    pg_free(first->pg);
+    pg_free(second->pg);
+    assert_true((first->error == OK && second->error == ERR_UNAUTHENTICATED) ||
+                (first->error == ERR_UNAUTHENTICATED && second->error == OK));
+}
+
+static void of_two_who_disable_each_other_one_is_left(void **state)
+{
+    static struct racer first = {.act = act_disable_other};
+    static struct racer second = {.act = act_disable_other};
+
+    (void)state;
+    boss_user(&first.boss, 1);
+    boss_user(&second.boss, 2);
+    pause_both_at("users");
+    assert_one_won(&first, &second);
+    assert_int_equal(database_number("SELECT count(*) FROM users WHERE status = 'active'"
+                                     " AND roles = '{admin}'"),
+                     1);
+    assert_int_equal(live_sessions(), 1);
+    assert_int_equal(events_of("user.disabled"), 1);
+    assert_int_equal(audits_of("user.disabled"), 1);
+}
+
+static void of_two_clients_that_disable_each_other_one_is_left(void **state)
+{
+    static struct racer first = {.act = act_disable_other_client};
+    static struct racer second = {.act = act_disable_other_client};
+
+    (void)state;
+    boss_client(&first.boss, 1);
+    boss_client(&second.boss, 2);
+    pause_both_at("clients");
+    assert_one_won(&first, &second);
+    assert_int_equal(database_number("SELECT count(*) FROM clients WHERE disabled_at IS NULL"), 1);
+    assert_int_equal(audits_of("client.disabled"), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -252,6 +416,11 @@ int main(void)
         ADMINISTERED(a_login_that_comes_too_late_is_refused),
         ADMINISTERED(a_refresh_that_is_being_written_is_ended),
         ADMINISTERED(a_refresh_that_comes_too_late_is_refused),
+        ADMINISTERED(an_administrator_who_is_being_disabled_appoints_nobody),
+        ADMINISTERED(a_client_that_is_being_disabled_appoints_nobody),
+        ADMINISTERED(a_wait_for_the_subject_outlives_no_administrator),
+        ADMINISTERED(of_two_who_disable_each_other_one_is_left),
+        ADMINISTERED(of_two_clients_that_disable_each_other_one_is_left),
     };
 
     return cmocka_run_group_tests_name("administration_race", tests, refresh_start, refresh_stop);

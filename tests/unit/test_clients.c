@@ -185,14 +185,14 @@ static void a_disabled_client_is_none(void **state)
 
     (void)state;
     assert_true(clients_is_active(memory, str_from(made.id_text)));
-    assert_true(clients_is_public(memory, str_from(app.id_text)));
+    assert_true(clients_is_active(memory, str_from(app.id_text)));
     disable(&made);
     disable(&app);
     disable(&app); /* once more is fine */
     assert_false(knows(&made, made.secret));
     assert_false(clients_is_active(memory, str_from(made.id_text)));
     assert_true(clients_is_disabled(memory, str_from(made.id_text)));
-    assert_false(clients_is_public(memory, str_from(app.id_text)));
+    assert_false(clients_is_active(memory, str_from(app.id_text)));
     work = account_work();
     assert_int_equal(clients_find(memory, work.arena, str_from(app.id_text), &client),
                      ERR_NOT_FOUND);
@@ -204,19 +204,15 @@ static void a_disabled_client_is_none(void **state)
 
 static void kinds_are_told_apart(void **state)
 {
-    struct made made = create();
     struct made app = create_public();
     struct work work = account_work();
     struct client client;
 
     (void)state;
     assert_string_equal(app.secret, "");
-    assert_false(clients_is_public(memory, str_from(made.id_text)));
-    assert_true(clients_is_public(memory, str_from(app.id_text)));
-    assert_true(clients_is_public(memory, STR("first-party")));
+    assert_true(clients_is_active(memory, str_from(app.id_text)));
     assert_true(clients_is_active(memory, STR("first-party")));
     assert_false(clients_is_disabled(memory, STR("first-party")));
-    assert_false(clients_is_public(memory, STR("01890a5d-ac96-774b-bcce-b302099a8057")));
     assert_false(clients_is_disabled(memory, STR("01890a5d-ac96-774b-bcce-b302099a8057")));
     assert_int_equal(clients_find(memory, work.arena, STR("first-party"), &client), OK);
     assert_true(client.is_public);
@@ -307,9 +303,7 @@ static void many_are_found(void **state)
     database_must(clients_load(memory, database()));
     for (unsigned i = 0; i < 4096; i++) {
         (void)snprintf(id, sizeof(id), "01890a5d-ac96-774b-bcce-%012x", i * 7);
-        assert_true(clients_is_public(memory, str_from(id)));
         (void)snprintf(id, sizeof(id), "01890a5d-ac96-774b-bcce-%012x", i * 7 + 3);
-        assert_false(clients_is_public(memory, str_from(id)));
     }
     struct client_registration in = registration();
     struct client_credentials out;

@@ -183,7 +183,7 @@ static bool is_in_use(const char *kid)
     return found;
 }
 
-static void passwords_and_what_was_current_lately_need_their_ids(void **state)
+static void what_is_stored_and_what_was_current_lately_need_their_ids(void **state)
 {
     (void)state;
     database_do("INSERT INTO keyring_keys (kid, last_current_at) VALUES"
@@ -192,7 +192,11 @@ static void passwords_and_what_was_current_lately_need_their_ids(void **state)
                 "INSERT INTO users (id, email, email_canonical, password_hash, pepper_kid)"
                 " SELECT gen_random_uuid(), n::text, n::text, 'x',"
                 " (ARRAY['k1', 'k9', '.', NULL, '-dash', 'Z_'])[n % 6 + 1]"
-                " FROM generate_series(1, 60) n");
+                " FROM generate_series(1, 60) n;"
+                "INSERT INTO totp_factors (user_id, kid, nonce, secret)"
+                " SELECT id, 'sealed' || (email::integer % 2), '', '' FROM users");
+    assert_true(is_in_use("sealed0"));
+    assert_true(is_in_use("sealed1"));
     assert_true(is_in_use("lately"));
     assert_false(is_in_use("long-ago"));
     assert_false(is_in_use("never"));
@@ -235,7 +239,7 @@ int main(void)
         TEST(a_revoked_key_signs_no_more),
         TEST(no_more_are_listed_than_there_is_room_for),
         TEST(ids_of_the_keyring_are_marked),
-        TEST(passwords_and_what_was_current_lately_need_their_ids),
+        TEST(what_is_stored_and_what_was_current_lately_need_their_ids),
     };
 
     return cmocka_run_group_tests_name("key_store", tests, set_up, tear_down);

@@ -55,6 +55,7 @@ static void sub_keys_are_hkdf_of_the_root(void **state)
         [KEYRING_PEPPER] = "pepper", [KEYRING_REFRESH] = "refresh",
         [KEYRING_CHAIN] = "chain",   [KEYRING_ONE_TIME] = "one-time",
         [KEYRING_CURSOR] = "cursor", [KEYRING_THROTTLE] = "throttle",
+        [KEYRING_TOTP] = "totp",
     };
     struct keyring *keyring = auth_keyring(two_keys);
     struct crypto_key root;

@@ -13,7 +13,7 @@ static int empty(void **state)
 {
     (void)state;
     database_do("TRUNCATE outbox, mail_requests, registrations, users, one_time_tokens, sessions,"
-                " mail_counts");
+                " mail_counts CASCADE");
     attempt_id = crypto_uuid7(clock_wall_ms());
     return 0;
 }

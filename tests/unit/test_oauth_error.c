@@ -23,6 +23,7 @@ static const struct {
     {ERR_REAUTH_REQUIRED, 400, "reauth_required"},
     /* what it leaves to HTTP */
     {ERR_UNSUPPORTED_MEDIA_TYPE, 415, "invalid_request"},
+    {ERR_NO_SIGNING_KEY, 503, "temporarily_unavailable"},
     {ERR_OVERLOADED, 503, "temporarily_unavailable"},
     {ERR_UNAVAILABLE, 503, "temporarily_unavailable"},
     {ERR_INTERNAL, 500, "server_error"},

@@ -128,6 +128,11 @@ static void common_passwords_are_refused(void **state)
     assert_refused(STR("1qaz2wsx3edc4rfv"), "password_too_common");
     assert_refused(STR("PasswordStandard"), "password_too_common");
     assert_taken(STR("my passwordstandard"));
+    assert_refused(STR("passwordpassword"), "password_too_common");
+    assert_refused(STR("QwertyQWERTYqwerty"), "password_too_common");
+    assert_refused(STR("letmeinletmeinletmein"), "password_too_common");
+    assert_taken(STR("passwordpassword!"));
+    assert_taken(STR("correcthorsecorrecthorse"));
     passwords.codepoints_min = 8;
     assert_refused(STR("password"), "password_too_common");
     assert_refused(STR("12345678"), "password_too_common");

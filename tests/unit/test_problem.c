@@ -13,7 +13,7 @@ static struct str written(enum error error, const struct json_findings *findings
     static char memory[PROBLEM_BYTES_MAX];
     struct buf out = buf_over(memory, sizeof(memory));
 
-    problem_write(&out, problem_of(error), request_id, findings);
+    problem_write(&out, problem_of(error), request_id, &(struct problem_more){findings, STR_EMPTY});
     assert_false(out.overflowed);
     return buf_str(&out);
 }

@@ -90,7 +90,7 @@ static void a_fresh_database_gets_all(void **state)
 
     (void)state;
     assert_true(run->report.applied >= 1);
-    assert_int_equal(run->report.version, run->report.applied);
+    assert_true(run->report.version >= run->report.applied);
     assert_int_equal(number("SELECT count(*) FROM schema_migrations"), run->report.applied);
     assert_int_equal(number("SELECT count(*) FROM schema_migrations WHERE name ="
                             " '0001_accounts.sql' AND version = 1 AND length(sha256) = 32"

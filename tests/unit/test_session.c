@@ -367,6 +367,27 @@ static void a_full_arena_opens_nothing(void **state)
                      1);
 }
 
+/* However often somebody logs in, what ends all sessions of a user has no more than so many to end. */
+static void the_oldest_of_too_many_ends(void **state)
+{
+    struct session_grant newest = {0};
+
+    (void)state;
+    account_do("TRUNCATE revocations");
+    for (int i = 0; i < SESSION_STORE_LIVE_MAX + 3; i++) {
+        newest = open_one();
+    }
+    assert_int_equal(account_number("SELECT count(*) FROM sessions WHERE revoked_at IS NULL"),
+                     SESSION_STORE_LIVE_MAX);
+    assert_int_equal(account_number("SELECT count(*) FROM revocations r JOIN sessions s"
+                                    " ON s.id = r.session_id WHERE s.revoked_at IS NOT NULL"),
+                     3);
+    assert_int_equal(claims_of(&newest).auth_ver, 1);
+    assert_int_equal(account_number("SELECT count(*) FROM sessions WHERE revoked_at IS NULL"
+                                    " AND id = (SELECT max(id::text)::uuid FROM sessions)"),
+                     1);
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -409,6 +430,7 @@ int main(void)
         cmocka_unit_test_setup(logout_without_events_tells_nobody, one_user),
         cmocka_unit_test_setup(a_session_counts_while_all_is_well, one_user),
         cmocka_unit_test_setup(a_full_arena_opens_nothing, one_user),
+        cmocka_unit_test_setup(the_oldest_of_too_many_ends, one_user),
     };
 
     return cmocka_run_group_tests_name("session", tests, set_up, tear_down);

@@ -20,6 +20,9 @@ _SECRET_MEMBERS = (
     "token",
     "access_token",
     "refresh_token",
+    "mfa_token",
+    "secret",
+    "otpauth_uri",
 )
 
 

@@ -9,12 +9,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-ACCESS, ADMIN, CLIENT, REFRESH, ONE_TIME = CLASSES = (
+ACCESS, ADMIN, CLIENT, REFRESH, ONE_TIME, RESET, MFA = CLASSES = (
     "access",
     "admin",
     "client",
     "refresh",
     "one-time",
+    "reset",
+    "mfa",
 )
 
 
@@ -28,6 +30,7 @@ class Case:
     session: str  # one of the acting user's, another than the acting one
     foreign_session: str  # of `user`
     client: str  # a confidential client's id
+    code: str  # that the acting user's authenticator shows
     event: str  # a dead letter's id
     introspector: dict[str, str]  # Basic of a client for the audience of users' tokens
 
@@ -100,6 +103,10 @@ PLACES: dict[tuple[str, str], list[Place]] = {
     ("POST", "/v1/email-verification/confirm"): [
         _in_body((ONE_TIME,), lambda c: {"token": c.token, "password": c.password})
     ],
+    ("POST", "/v1/password-reset/confirm"): [
+        _in_body((RESET,), lambda c: {"token": c.token, "new_password": c.password})
+    ],
+    ("POST", "/v1/login/mfa"): [_in_body((MFA,), lambda c: {"mfa_token": c.token, "code": c.code})],
     ("POST", "/v1/refresh"): [_in_body((REFRESH,), lambda c: {"refresh_token": c.token})],
     ("POST", "/v1/logout"): [
         _in_body((REFRESH,), lambda c: {"refresh_token": c.token}),
@@ -121,6 +128,13 @@ PLACES: dict[tuple[str, str], list[Place]] = {
     ("DELETE", "/v1/me/sessions"): _user(),
     ("DELETE", "/v1/me/sessions/{id}"): _user(path=lambda c: f"/v1/me/sessions/{c.session}"),
     ("POST", "/v1/me/reauth"): _user(lambda c: {"password": c.password}),
+    ("POST", "/v1/me/password"): _user(
+        lambda c: {"current_password": c.password, "new_password": c.password}
+    ),
+    ("POST", "/v1/me/mfa/totp"): _user(),
+    ("POST", "/v1/me/mfa/totp/confirm"): _user(lambda c: {"code": c.code}),
+    ("DELETE", "/v1/me/mfa/totp"): _user(),
+    ("POST", "/v1/me/mfa/recovery-codes"): _user(),
     ("GET", "/v1/users"): [_by_bearer((CLIENT,), path=lambda c: f"/v1/users?id={c.user}")],
     # Forward authentication takes whatever counts, as long as `aud` asks for nobody.
     ("GET", "/v1/auth/verify"): [
@@ -134,6 +148,7 @@ PLACES: dict[tuple[str, str], list[Place]] = {
     ("GET", _USERS + "/{id}"): _admin(path=lambda c: f"{_USERS}/{c.user}"),
     ("POST", _USERS + "/{id}/disable"): _admin(path=lambda c: f"{_USERS}/{c.user}/disable"),
     ("POST", _USERS + "/{id}/enable"): _admin(path=lambda c: f"{_USERS}/{c.user}/enable"),
+    ("POST", _USERS + "/{id}/mfa/remove"): _admin(path=lambda c: f"{_USERS}/{c.user}/mfa/remove"),
     ("PUT", _USERS + "/{id}/roles"): _admin(
         {"roles": ["support"]}, lambda c: f"{_USERS}/{c.user}/roles"
     ),
@@ -162,6 +177,7 @@ PLACES: dict[tuple[str, str], list[Place]] = {
         for route in (
             ("POST", "/v1/register"),
             ("POST", "/v1/email-verification"),
+            ("POST", "/v1/password-reset"),
             ("POST", "/v1/login"),
             ("GET", "/.well-known/jwks.json"),
             ("GET", "/.well-known/oauth-authorization-server"),

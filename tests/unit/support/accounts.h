@@ -71,7 +71,8 @@ static inline void account_stop(void)
 static inline void account_reset(void)
 {
     database_do("TRUNCATE users, registrations, one_time_tokens, sessions, mail_requests, outbox,"
-                " revocations, throttle, known_networks, mail_counts");
+                " revocations, throttle, known_networks, mail_counts, totp_factors,"
+                " recovery_codes, mfa_logins");
     account_service.verification_required = true;
     account_service.published = UINT32_MAX;
     account_sessions.published = UINT32_MAX;

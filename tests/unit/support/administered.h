@@ -16,6 +16,48 @@ static const struct administrator administered_by = {
     .own_sub = {"boss", 4},
 };
 
+/* An administrator who is a user with a session, or a client: their token counts until they are ended. */
+struct boss {
+    char id[UUID_TEXT_BYTES + 1];
+    struct uuid uuid;
+    struct token_claims claims;
+    struct administrator by;
+};
+
+static inline void boss_named(struct boss *out, int number)
+{
+    (void)snprintf(out->id, sizeof(out->id), "00000000-0000-4000-8000-%012d", number);
+    assert_int_equal(codec_uuid_parse(str_from(out->id), &out->uuid), OK);
+    out->claims = (struct token_claims){.sub = str_from(out->id)};
+    out->by = (struct administrator){.audit = {.actor = out->claims.sub, .bearer = &out->claims}};
+}
+
+static inline void boss_user(struct boss *out, int number)
+{
+    boss_named(out, number);
+    out->claims.client_id = refresh_client;
+    out->claims.sid = out->uuid;
+    out->claims.auth_ver = 1;
+    out->by.own_sub = out->claims.sub;
+    account_do("INSERT INTO users (id, email, email_canonical, password_hash, roles)"
+               " VALUES ('%s', '%d@example.com', '%d@example.com', 'x', '{admin}');"
+               "INSERT INTO sessions (id, user_id, client_id, kid, token_hash, auth_ver, auth_time,"
+               " amr, created_at, idle_expires_at, absolute_expires_at)"
+               " VALUES ('%s', '%s', 'first-party', 'k1', '\\x00', 1, now(), '{pwd,otp}', now(),"
+               " now() + interval '1 day', now() + interval '1 day')",
+               out->id, number, number, out->id, out->id);
+}
+
+static inline void boss_client(struct boss *out, int number)
+{
+    boss_named(out, number);
+    out->claims.client_id = out->claims.sub;
+    out->claims.is_client = true;
+    account_do("INSERT INTO clients (id, name, is_public, secret_hash, scope)"
+               " VALUES ('%s', 'boss', false, '\\x00', '{users:admin}')",
+               out->id);
+}
+
 /* As the feed does. */
 static inline void administered_read(void)
 {
@@ -32,7 +74,7 @@ static inline void administered_read(void)
 static inline int administered_afresh(void **state)
 {
     (void)refresh_afresh(state);
-    database_do("TRUNCATE audit");
+    database_do("TRUNCATE audit, clients");
     revocation_free(account_revocations);
     account_revocations = revocation_new(60000);
     account_sessions.revocations = account_revocations;

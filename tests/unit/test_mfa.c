@@ -318,6 +318,26 @@ static void proving_again_takes_both(void **state)
     assert_int_equal(reauthenticate(good_password, code_of(0)), ERR_INVALID_CODE);
 }
 
+/* Passwords have a brake of their own, before any code is asked for. */
+static void wrong_passwords_and_wrong_codes_are_counted_apart(void **state)
+{
+    (void)state;
+    enrol();
+    for (int i = 0; i < THROTTLE_NETWORK_FAILS_MAX - 1; i++) {
+        assert_int_equal(login(ADA, other_password), ERR_INVALID_CREDENTIALS);
+    }
+    assert_int_equal(finish(ask(), wrong_code()), ERR_INVALID_CODE);
+    assert_int_equal(number("SELECT count(*) FROM throttle"), 0); /* the password was right */
+    assert_int_equal(number("SELECT count(*) FROM known_networks"), 1);
+    for (int i = 0; i < THROTTLE_NETWORK_FAILS_MAX; i++) {
+        assert_int_equal(reauthenticate(other_password, code_of(0)), ERR_INVALID_CREDENTIALS);
+    }
+    assert_int_equal(reauthenticate(good_password, code_of(0)), ERR_TOO_MANY_ATTEMPTS);
+    assert_int_equal(login(ADA, good_password), ERR_TOO_MANY_ATTEMPTS);
+    assert_int_equal(number("SELECT cardinality(failed_at)::bigint FROM totp_factors"), 1);
+    assert_int_equal(number("SELECT count(*) FROM mfa_logins"), 1);
+}
+
 /* Else the new session would be fresh by the password alone, and the factor could be removed. */
 static void a_password_change_asks_for_a_fresh_session(void **state)
 {
@@ -518,6 +538,7 @@ int main(void)
         MFA(a_recovery_code_works_once),
         MFA(ten_failures_an_hour_are_the_limit),
         MFA(proving_again_takes_both),
+        MFA(wrong_passwords_and_wrong_codes_are_counted_apart),
         MFA(a_password_change_asks_for_a_fresh_session),
         MFA(removing_ends_the_others),
         MFA(an_operator_removes_it),

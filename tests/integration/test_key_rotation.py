@@ -394,8 +394,8 @@ class Load:
         self.logins = 0
         self.refreshes = 0
         # Somebody else, whose many logins end none of the sessions that are watched.
-        self._busy = new_person()
-        assert shop.api.post("/v1/register", self._busy.credentials).status == 201
+        self.busy = new_person()
+        assert shop.api.post("/v1/register", self.busy.credentials).status == 201
         self._over = threading.Event()
         self._threads = [
             threading.Thread(target=work, args=(replica.api,))
@@ -415,7 +415,7 @@ class Load:
 
     def _log_in(self, api: Api) -> None:
         while not self._over.is_set():
-            reply = api.post("/v1/login", self._busy.credentials)
+            reply = api.post("/v1/login", self.busy.credentials)
             self.logins += 1
             if reply.status != 200:
                 self.faults.append(reply)
@@ -446,7 +446,7 @@ def test_the_keyring_rotates_under_load(open_shop: OpenShop) -> None:
             _add_ring_key(shop.secrets, kid)
             for replica in shop.replicas:
                 wait_until(
-                    lambda r=replica, k=kid: _ring_kid(r.api, shop.person) == k, f"{kid} is used", 8
+                    lambda r=replica, k=kid: _ring_kid(r.api, load.busy) == k, f"{kid} is used", 8
                 )
     assert not load.faults, load.faults[:3]
     report(f"keyring rotated twice under {load.logins} logins and {load.refreshes} refreshes")

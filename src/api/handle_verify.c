@@ -39,21 +39,6 @@ static bool is_blank(struct str list)
     return true;
 }
 
-/* A form's parameter without a value counts as left out; of these three it is a mistake, too. */
-static bool has_blank(struct str query)
-{
-    while (query.len > 0) {
-        struct str value = str_cut(&query, '&');
-        struct str name = str_cut(&value, '=');
-
-        if (value.len == 0 && (str_equal(name, STR("scope")) || str_equal(name, STR("role")) ||
-                               str_equal(name, STR("aud")))) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static bool is_for_all(const struct token_claims *claims, struct str audiences)
 {
     while (audiences.len > 0) {
@@ -167,12 +152,14 @@ static enum error verify(struct request *request, const struct wish *wish)
 
 enum error handle_verify(struct request *request)
 {
+    struct str query = http_request_query(request->x);
     struct wish wish = {0};
 
-    if (has_blank(http_request_query(request->x))) {
+    if (form_in_is_empty(query, STR("scope")) || form_in_is_empty(query, STR("role")) ||
+        form_in_is_empty(query, STR("aud"))) {
         return ERR_MALFORMED_REQUEST;
     }
-    TRY(form_in_decode(request->arena, http_request_query(request->x), wish_fields,
+    TRY(form_in_decode(request->arena, query, wish_fields,
                        sizeof(wish_fields) / sizeof(wish_fields[0]), &wish));
     if ((wish.scope.ptr != NULL && is_blank(wish.scope)) ||
         (wish.role.ptr != NULL && is_blank(wish.role)) ||

@@ -32,8 +32,9 @@ enum error page_read(struct request *request, struct str list, struct page *out)
 
     TRY(form_in_decode(request->arena, http_request_query(request->x), query_fields,
                        sizeof(query_fields) / sizeof(query_fields[0]), &query));
-    if (query.limit.ptr != NULL &&
-        (str_to_u64(query.limit, &limit) != OK || limit < 1 || limit > LIMIT_MAX)) {
+    if (form_in_is_empty(http_request_query(request->x), STR("limit")) ||
+        (query.limit.ptr != NULL &&
+         (str_to_u64(query.limit, &limit) != OK || limit < 1 || limit > LIMIT_MAX))) {
         return request_invalid(request, STR("/limit"), "invalid_value",
                                "limit is a number from 1 to 200");
     }

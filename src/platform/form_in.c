@@ -122,3 +122,15 @@ enum error form_in_list(struct arena *arena, struct str body, struct str wanted,
     }
     return buf_finish(&values, out);
 }
+
+bool form_in_is_empty(struct str body, struct str name)
+{
+    while (body.len > 0) {
+        struct str value = str_cut(&body, '&');
+
+        if (str_equal(str_cut(&value, '='), name) && value.len == 0) {
+            return true;
+        }
+    }
+    return false;
+}

@@ -20,3 +20,5 @@ NODISCARD enum error form_in_list(struct arena *arena, struct str body, struct s
                                   struct str *out);
 /* One name or value. */
 NODISCARD enum error form_in_unescape(struct arena *arena, struct str escaped, struct str *out);
+/* Whether the parameter stands there without a value, which the others take for left out. */
+bool form_in_is_empty(struct str body, struct str name);

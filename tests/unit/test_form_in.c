@@ -269,6 +269,15 @@ static void lists_are_joined(void **state)
                      ERR_NO_SPACE);
 }
 
+static void without_a_value_is_not_left_out(void **state)
+{
+    (void)state;
+    assert_true(form_in_is_empty(STR("a=1&limit="), STR("limit")));
+    assert_true(form_in_is_empty(STR("limit&a=1"), STR("limit")));
+    assert_false(form_in_is_empty(STR("limit=5&limits="), STR("limit")));
+    assert_false(form_in_is_empty(STR(""), STR("limit")));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -285,6 +294,7 @@ int main(void)
         cmocka_unit_test(the_largest_body_fits),
         cmocka_unit_test(noise_is_survived),
         cmocka_unit_test(lists_are_joined),
+        cmocka_unit_test(without_a_value_is_not_left_out),
     };
 
     return cmocka_run_group_tests_name("form_in", tests, NULL, NULL);
